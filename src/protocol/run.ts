@@ -1,0 +1,69 @@
+import * as z from 'zod';
+import { documentVersion, type RunConfig } from './config';
+
+/** What tells one process from every other, reused pids included. */
+export const processSchema = z.object({
+  host: z.string(),
+  /** Changes at every start of the machine; empty where the platform does not tell. */
+  bootId: z.string(),
+  pid: z.int(),
+  /** When the process started, in the platform's own words; compared, never read. */
+  startTime: z.string(),
+});
+export type ProcessIdentity = z.output<typeof processSchema>;
+
+/**
+ * `run.json`. `config` is kept as it was written: a run made by a newer version is still listed, and only what needs
+ * to understand its configuration checks it.
+ */
+export const runRecordSchema = z.looseObject({
+  version: z.int(),
+  id: z.string(),
+  name: z.string().default(''),
+  /** ISO 8601, UTC. */
+  created: z.string(),
+  config: z.record(z.string(), z.unknown()),
+  configFile: z.string().nullable().default(null),
+  /** Runs of one sweep or one comparison share a group; null: on its own. */
+  group: z.string().nullable().default(null),
+  cell: z.string().nullable().default(null),
+  launcher: z.string().default('local'),
+  process: processSchema.nullable().default(null),
+  git: z.object({ commit: z.string(), dirty: z.boolean() }).nullable().default(null),
+  versions: z.record(z.string(), z.string()).default({}),
+  machine: z.record(z.string(), z.unknown()).default({}),
+  notes: z.string().default(''),
+  tags: z.array(z.string()).default([]),
+});
+export type RunRecord = z.output<typeof runRecordSchema>;
+
+/** A record as this version writes it. */
+export type NewRunRecord = RunRecord & { version: typeof documentVersion; config: RunConfig };
+
+/** `exit.json`: `time` in Unix seconds; `code` is null when a signal ended the process. */
+export const exitSchema = z.looseObject({
+  version: z.int(),
+  code: z.int().nullable(),
+  signal: z.string().nullable(),
+  time: z.number(),
+});
+export type ExitRecord = z.output<typeof exitSchema>;
+
+export const runStatuses = ['queued', 'running', 'completed', 'failed', 'stopped', 'lost'] as const;
+export type RunStatus = (typeof runStatuses)[number];
+
+/** File names inside a run's folder. */
+export const runFiles = {
+  record: 'run.json',
+  metrics: 'metrics.ndjson',
+  log: 'trainer.log',
+  exit: 'exit.json',
+  noise: 'noise.json',
+  softLabels: 'soft-labels.npy',
+  checkpoints: 'checkpoints',
+  /** Its presence asks the trainer to stop after the step; for platforms and places that a signal does not reach. */
+  stopRequest: 'stop',
+} as const;
+
+/** Exit codes of the trainer and of `sat`. */
+export const exitCodes = { done: 0, failed: 1, usage: 2, stopped: 130 } as const;
