@@ -1,0 +1,31 @@
+import * as z from 'zod';
+import { Fixture, casesIn, passes, type Check } from './fixture';
+import { replayNoise } from './noise';
+import { canReplayTraining, replayTraining } from './training';
+import { replayUnitLosses } from './unitLosses';
+
+export interface CaseResult {
+  name: string;
+  checks: Check[];
+  /** What of the case no part of the trainer replays yet, in words. */
+  unsupported: string[];
+}
+
+/** Replays one case on the runtime that is active. */
+export function replayCase(root: string, name: string): CaseResult {
+  const fixture = new Fixture(root, name);
+  const { kind } = fixture.scalars(z.object({ kind: z.string() }));
+  if (canReplayTraining(kind)) return { name, checks: replayTraining(fixture), unsupported: [] };
+  if (kind === 'unit_losses') return { name, ...replayUnitLosses(fixture) };
+  if (kind === 'noise') return { name, checks: replayNoise(fixture), unsupported: [] };
+  return { name, checks: [], unsupported: [kind] };
+}
+
+/** Replays every case in a folder. */
+export function replayAll(root: string): CaseResult[] {
+  return casesIn(root).map((name) => replayCase(root, name));
+}
+
+export function failed(results: readonly CaseResult[]): Check[] {
+  return results.flatMap(({ checks }) => checks.filter((check) => !passes(check)));
+}

@@ -1,0 +1,49 @@
+import { gunzipSync } from 'node:zlib';
+
+/** An IDX array of bytes (the format of MNIST's files). */
+export interface IdxArray {
+  /** [n] for labels, [n, height, width] for images. */
+  shape: number[];
+  data: Uint8Array;
+}
+
+/**
+ * Reads an IDX file of unsigned bytes: two zero bytes, type 0x08, number of dimensions, each as a big-endian 32-bit
+ * integer, then the data. Gzip is recognised by its own magic, whatever the file is called.
+ * @param dimensions how many are expected: 1 for labels, 3 for images
+ * @throws Error that names the file, what was expected and what was found
+ */
+export function decodeIdx(bytes: Uint8Array, dimensions: number, file: string): IdxArray {
+  const raw = bytes[0] === 0x1f && bytes[1] === 0x8b ? unzip(bytes, file) : bytes;
+  const expected = (0x0800 + dimensions) >>> 0;
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+  const magic = raw.length >= 4 ? view.getUint32(0) : undefined;
+  if (magic !== expected) {
+    const found = magic === undefined ? `only ${raw.length} bytes` : hex(magic);
+    const what = dimensions === 1 ? 'labels' : 'images';
+    throw new Error(`${file} is not an IDX file of ${what}: it should begin with ${hex(expected)}, found ${found}.`);
+  }
+  const start = 4 + 4 * dimensions;
+  if (raw.length < start) throw new Error(`${file} is cut short: its header ends after ${raw.length} bytes.`);
+  const shape = Array.from({ length: dimensions }, (_, i) => view.getUint32(4 + 4 * i));
+  const size = shape.reduce((product, n) => product * n, 1);
+  if (raw.length - start !== size) {
+    throw new Error(
+      `${file} is damaged: ${shape.join(' × ')} bytes of data were promised, ${raw.length - start} are there. Get the file again.`,
+    );
+  }
+  return { shape, data: raw.subarray(start) };
+}
+
+function unzip(bytes: Uint8Array, file: string): Uint8Array {
+  try {
+    return gunzipSync(bytes);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${file} is not a whole gzip file (${reason}). Get the file again.`);
+  }
+}
+
+function hex(magic: number): string {
+  return `0x${magic.toString(16).padStart(8, '0')}`;
+}

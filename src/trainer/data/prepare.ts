@@ -1,0 +1,52 @@
+import type { DataConfig } from '../../protocol/data';
+import { Problem } from '../problem';
+import { applyNoise, type NoiseRecord } from './noise';
+import type { DataSet } from './types';
+
+/** Some of the training images, first ones first. */
+export interface Part {
+  length: number;
+  /** Bytes [length, h, w, c]. */
+  images: Uint8Array;
+  /** True labels. */
+  labels: Int32Array;
+  /** Labels given for training. */
+  given: Int32Array;
+}
+
+export interface TrainingData {
+  train: Part;
+  /** Empty unless a share is kept for validation. */
+  validation: Part;
+  /** Given labels of the whole training set, validation images included. */
+  given: Int32Array;
+  noise: NoiseRecord | undefined;
+}
+
+/**
+ * Noise is drawn on the whole training set, as the authors do, then the end is kept for validation, then the first
+ * `limit` samples are taken.
+ * @param seed of the run, for noise that has none of its own
+ * @throws Problem when nothing is left to train on
+ */
+export function prepareTrainingData(
+  { train, shape, classNames }: DataSet,
+  { noise, validation, limit }: Pick<DataConfig, 'noise' | 'validation' | 'limit'>,
+  seed: number,
+): TrainingData {
+  const noisy = noise && applyNoise(train.labels, classNames.length, { ...noise, seed: noise.seed ?? seed });
+  const given = noisy?.given ?? train.labels;
+  const all = train.labels.length;
+  const kept = all - Math.floor(validation * all);
+  const used = Math.min(limit ?? kept, kept);
+  if (used < 2)
+    throw new Problem(`data: only ${used} training images are left. Raise data.limit or lower data.validation.`);
+  const size = shape[0] * shape[1] * shape[2];
+  const part = (from: number, to: number): Part => ({
+    length: to - from,
+    images: train.images.subarray(from * size, to * size),
+    labels: train.labels.subarray(from, to),
+    given: given.subarray(from, to),
+  });
+  return { train: part(0, used), validation: part(kept, all), given, noise: noisy?.record };
+}

@@ -1,0 +1,36 @@
+import type { Model } from '../models/model';
+import type * as tf from '../tf';
+
+/** One mini-batch. */
+export interface Batch {
+  /** [n, h, w, c], pixels in [0, 1], augmented */
+  images: tf.Tensor4D;
+  /** One-hot of the given labels. [n, K] */
+  targets: tf.Tensor2D;
+  /** Rows of the whole training set that these samples are. int32 [n] */
+  indices: tf.Tensor1D;
+  /** 0-based epoch. */
+  epoch: number;
+}
+
+export interface BatchResult {
+  /** Mean over the batch, to be differentiated. */
+  loss: tf.Scalar;
+  /** Train-mode logits from which the running accuracy is counted. [n, outputs] */
+  logits: tf.Tensor2D;
+}
+
+/** A training method: a loss over a batch, and the state that it carries from visit to visit. */
+export interface Method {
+  loss(model: Model, batch: Batch): BatchResult;
+  /** What a checkpoint must hold to go on exactly, by name. */
+  readonly state: ReadonlyMap<string, tf.Variable>;
+  /** Soft targets [N, K] of the whole training set, where the method has them. */
+  readonly softTargets?: tf.Variable;
+}
+
+/** What every method is made from. */
+export interface MethodContext {
+  /** One-hot of the given labels of the whole training set. [N, K] */
+  targets: tf.Tensor2D;
+}

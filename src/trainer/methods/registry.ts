@@ -1,0 +1,17 @@
+import type { MethodConfig, MethodName, MethodOptions } from '../../protocol/methods';
+import { erm } from './erm';
+import type { Method, MethodContext } from './method';
+import { sat } from './sat';
+
+type Factories = { [N in MethodName]: (options: MethodOptions<N>, context: MethodContext) => Method };
+
+const factories: Factories = { erm, sat };
+
+/** Makes the method that a configuration names. */
+export function createMethod<N extends MethodName>(
+  options: MethodOptions<N> & MethodConfig,
+  context: MethodContext,
+): Method {
+  const name: N = options.name as N;
+  return factories[name](options, context);
+}

@@ -1,0 +1,31 @@
+import type { Normalization } from '../data/types';
+import type { NumpyRandom } from '../random';
+import * as tf from '../tf';
+import type { Weight } from './weights';
+
+/** `train` normalises by the batch and moves the running statistics; `eval` uses these. */
+export type Mode = 'train' | 'eval';
+
+export interface Model {
+  readonly weights: readonly Weight[];
+  /** @param images [n, h, w, c], pixels in [0, 1] @returns logits [n, outputs] */
+  forward(images: tf.Tensor4D, mode: Mode): tf.Tensor2D;
+}
+
+/** What every model is made from. */
+export interface ModelShape {
+  /** [height, width, channels] */
+  input: readonly [number, number, number];
+  outputs: number;
+  /** Source of the initial weights. */
+  random: NumpyRandom;
+}
+
+/** Puts the normalisation of the data in front of a model, so that attacks and data act on pixels in [0, 1]. */
+export function withNormalization(model: Model, { mean, std }: Normalization): Model {
+  if (mean.every((m) => m === 0) && std.every((s) => s === 1)) return model;
+  return {
+    weights: model.weights,
+    forward: (images, mode) => model.forward(tf.div(tf.sub(images, tf.tensor1d(mean)), tf.tensor1d(std)), mode),
+  };
+}

@@ -1,0 +1,29 @@
+import type { OptimizerConfig } from '../../protocol/optimizers';
+import type { Weight } from '../models/weights';
+import * as tf from '../tf';
+import type { Optimizer } from './optimizer';
+import { slotOf, zeroSlots } from './slots';
+
+type Options = Extract<OptimizerConfig, { name: 'sgd' }>;
+
+/**
+ * SGD as torch.optim.SGD: g ← g + λ w for every trainable weight; b ← μ b + g (the first step: b = g); w ← w − lr · b.
+ * Starting from zero buffers gives the same first step.
+ */
+export function sgd({ momentum, weightDecay }: Options, weights: readonly Weight[]): Optimizer {
+  const trainable = weights.filter((w) => w.trainable);
+  const buffers = zeroSlots(trainable);
+  return {
+    slots: new Map([['momentum', buffers]]),
+    steps: 0,
+    step(gradients, learningRate) {
+      for (const { name, variable } of trainable) {
+        const buffer = slotOf(buffers, name);
+        const gradient = tf.add(slotOf(gradients, name), tf.mul(variable, weightDecay));
+        buffer.assign(tf.add(tf.mul(buffer, momentum), gradient));
+        variable.assign(tf.sub(variable, tf.mul(buffer, learningRate)));
+      }
+      this.steps += 1;
+    },
+  };
+}

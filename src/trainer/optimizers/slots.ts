@@ -1,0 +1,14 @@
+import type { Weight } from '../models/weights';
+import * as tf from '../tf';
+
+/** A zero variable of each weight's shape. */
+export function zeroSlots(weights: readonly Weight[]): Map<string, tf.Variable> {
+  return new Map(weights.map(({ name, variable }) => [name, tf.variable(tf.zerosLike(variable), false)]));
+}
+
+/** @throws when a weight has no entry: gradients and slots are made from the same list, so this is a mistake here. */
+export function slotOf<T>(slots: ReadonlyMap<string, T>, name: string): T {
+  const slot = slots.get(name);
+  if (slot === undefined) throw new Error(`${name} has no entry`);
+  return slot;
+}

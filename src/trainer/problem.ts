@@ -1,0 +1,9 @@
+/** An error whose message is meant for the person who started the run: what happened, to what, what to do. No stack. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+}
+
+/** What went wrong, in words. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
