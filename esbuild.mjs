@@ -1,5 +1,6 @@
 // Bundles everything that ships: `node esbuild.mjs [--watch] [--production]`.
 import { build, context } from 'esbuild';
+import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -25,15 +26,24 @@ const common = {
   legalComments: 'none',
   logLevel: 'warning',
   metafile: true,
+  define: { SAT_LAB_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version) },
 };
 
-const node = { ...common, platform: 'node', format: 'cjs', target: 'node20', mainFields: ['module', 'main'] };
+const node = {
+  ...common,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20',
+  mainFields: ['module', 'main'],
+  plugins: [withoutNodeFetch],
+};
 
 const bundles = [
   { ...node, entryPoints: ['src/extension/extension.ts'], outfile: 'dist/extension.js', external: ['vscode'] },
   { ...node, entryPoints: ['src/cli/sat.ts'], outfile: 'dist/sat.js', banner: { js: '#!/usr/bin/env node' } },
   { ...node, entryPoints: ['src/lab/supervisor.ts'], outfile: 'dist/supervisor.js' },
-  { ...node, entryPoints: ['src/trainer/main.ts'], outfile: 'dist/trainer.js', plugins: [withoutNodeFetch] },
+  { ...node, entryPoints: ['src/trainer/main.ts'], outfile: 'dist/trainer.js' },
+  { ...node, entryPoints: ['bench/parity/main.ts'], outfile: 'out/parity.js' },
   {
     ...common,
     platform: 'browser',
@@ -78,7 +88,9 @@ if (watch) {
   for (const bundle of bundles) await (await context(bundle)).watch();
   console.log('Watching.');
 } else {
-  const results = await Promise.all(bundles.map((bundle) => build(bundle)));
+  const results = await Promise.all(
+    bundles.filter((b) => existsSync(join(root, b.entryPoints[0]))).map((bundle) => build(bundle)),
+  );
   await mkdir(join(root, 'out'), { recursive: true });
   const outputs = Object.assign({}, ...results.map((r) => r.metafile.outputs));
   await writeFile(join(root, 'out/metafile.json'), JSON.stringify(outputs));

@@ -17,9 +17,8 @@ const checkpoint = z.strictObject({
   keep: z.int().min(1).default(3).describe('How many of these to keep; the best and the latest are kept besides.'),
   best: z
     .string()
-    .nullable()
     .default('test/accuracy')
-    .describe('The metric whose best value keeps best.safetensors (a name with “loss” in it: the lowest). null: none.'),
+    .describe('The metric whose best value keeps best.safetensors (a name with “loss” in it: the lowest), or “none”.'),
 });
 
 /** One run's configuration with every default filled in. */

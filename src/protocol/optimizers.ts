@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-const schedule = z.discriminatedUnion('name', [
+export const scheduleSchema = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('constant') }).describe('The same learning rate in every epoch.'),
   z
     .strictObject({ name: z.literal('cosine') })
@@ -16,7 +16,7 @@ const schedule = z.discriminatedUnion('name', [
     })
     .describe('Multiplied by gamma at each milestone.'),
 ]);
-export type ScheduleConfig = z.output<typeof schedule>;
+export type ScheduleConfig = z.output<typeof scheduleSchema>;
 
 const weightDecay = z
   .number()
@@ -29,7 +29,7 @@ const sgd = z
     learningRate: z.number().positive().default(0.1).describe('Initial learning rate.'),
     momentum: z.number().min(0).lt(1).default(0.9).describe('Momentum, in [0, 1). No Nesterov.'),
     weightDecay: weightDecay.default(0.0005),
-    schedule: schedule.prefault({ name: 'cosine' }),
+    schedule: scheduleSchema.prefault({ name: 'cosine' }),
   })
   .describe('Stochastic gradient descent with momentum, as in PyTorch.');
 
@@ -41,7 +41,7 @@ const adam = z
     beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the second moment.'),
     epsilon: z.number().positive().default(1e-8).describe('Added to the root of the second moment.'),
     weightDecay: weightDecay.default(0),
-    schedule: schedule.prefault({ name: 'constant' }),
+    schedule: scheduleSchema.prefault({ name: 'constant' }),
   })
   .describe('Adam, as in PyTorch (weight decay as an L2 penalty).');
 

@@ -209,11 +209,11 @@ async function keepBest(
   progress: Progress,
   save: () => Promise<void>,
 ): Promise<void> {
-  if (checkpoint.best === null) return;
+  if (checkpoint.best === 'none') return;
   const value = values[checkpoint.best];
   if (value === undefined) {
     throw new Problem(
-      `checkpoint.best: there is no metric ${checkpoint.best}. Choose one of ${Object.keys(values).join(', ')}, or null.`,
+      `checkpoint.best: there is no metric ${checkpoint.best}. Choose one of ${Object.keys(values).join(', ')}, or none.`,
     );
   }
   const better =

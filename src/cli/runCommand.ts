@@ -1,0 +1,157 @@
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SingleBar } from 'cli-progress';
+import { Command } from 'commander';
+import { formatProblem, loadConfigFile } from '../lab/config';
+import { formatDuration, formatMetric, metricWords } from '../lab/format';
+import { startRun } from '../lab/launch';
+import type { Run } from '../lab/run';
+import { stopRun } from '../lab/stop';
+import { exitCodes, runFiles } from '../protocol/run';
+import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
+import { print, UsageError } from './output';
+import { describeRun } from './runsCommands';
+
+interface RunOptions extends CommonOptions {
+  set: string[];
+  runtime?: string;
+  detach?: boolean;
+  ndjson?: boolean;
+}
+
+export function runCommand(): Command {
+  return withCommonOptions(new Command('run'))
+    .description('start a run and stay with it; Ctrl-C stops it gracefully')
+    .argument('<config>', 'a *.sat.json file')
+    .option(
+      '--set <key.path=value>',
+      'set one value of the configuration (repeatable)',
+      (value, all: string[]) => [...all, value],
+      [],
+    )
+    .option('--runtime <name>', 'auto, tensorflow or wasm')
+    .option('--detach', 'return as soon as the run has started')
+    .option('--ndjson', 'print the run’s events')
+    .action(async (file: string, options: RunOptions) => {
+      const run = await launch(file, options);
+      if (options.detach) {
+        if (options.json) print.json(describeRun(run));
+        else print.line(run.id);
+        return;
+      }
+      process.exitCode = await follow(run, options);
+      if (options.json) print.json(describeRun(run));
+    });
+}
+
+async function launch(file: string, options: RunOptions): Promise<Run> {
+  const wrong = options.set.find((setting) => !/^[^=]+=/.test(setting));
+  if (wrong !== undefined) throw new UsageError(`--set ${wrong}: expected key.path=value`);
+  const settings = [...options.set, ...(options.runtime === undefined ? [] : [`runtime=${options.runtime}`])];
+  const configFile = resolve(file);
+  const result = await loadConfigFile(configFile, settings);
+  if (!result.ok) throw new UsageError(result.problems.map(formatProblem).join('\n     '));
+  const [cell] = result.cells;
+  if (result.isSweep || !cell) {
+    throw new UsageError(
+      `${file} is a sweep of ${result.cells.length} runs. Sweeps come with "sat sweep", which is not there yet.`,
+    );
+  }
+  return startRun({ runsFolder: runsFolder(options), config: cell.config, configFile, cell: cell.hash }, tools);
+}
+
+/** Stays with a run to its end. @returns the exit code */
+export async function follow(run: Run, { ndjson, json }: { ndjson?: boolean; json?: boolean }): Promise<number> {
+  const interrupts = watchInterrupts(run);
+  const events = ndjson ? copyEvents(run) : undefined;
+  const bar = ndjson || json || !process.stderr.isTTY ? undefined : progressBar(run);
+  if (!bar && !ndjson) print.note(`${run.name} (${run.folder})`);
+  // The first moments, until the trainer has told of its start or its failure, are part of the run.
+  for (;;) {
+    await run.refresh();
+    events?.copy();
+    bar?.update();
+    if (run.status !== 'running' && run.status !== 'queued') break;
+    await sleep(100);
+  }
+  events?.close();
+  bar?.stop();
+  interrupts.dispose();
+  if (!ndjson) sayEnd(run);
+  if (run.status === 'completed') return exitCodes.done;
+  return run.status === 'stopped' ? exitCodes.stopped : exitCodes.failed;
+}
+
+function sayEnd(run: Run): void {
+  const { headline } = run;
+  const best = headline === undefined ? undefined : run.best(headline);
+  const last = headline === undefined ? undefined : run.latest(headline);
+  const result =
+    headline && best && last
+      ? `, ${metricWords(headline)} ${formatMetric(headline, last.value)}, best ${formatMetric(headline, best.value)} at epoch ${best.epoch}`
+      : '';
+  print.note(`${run.name}: ${run.status}${result}${run.statusNote ? `: ${run.statusNote}` : ''}`);
+}
+
+/** The first Ctrl-C asks the run to stop, the second ends it at once. */
+function watchInterrupts(run: Run) {
+  let interrupted = 0;
+  const onInterrupt = () => {
+    interrupted += 1;
+    if (interrupted === 1) print.note('Stopping after this step; Ctrl-C again ends it at once.');
+    stopRun(run, interrupted === 1 ? undefined : 0).catch(() => {
+      // It has ended meanwhile, which the loop sees.
+    });
+  };
+  process.on('SIGINT', onInterrupt);
+  process.on('SIGTERM', onInterrupt);
+  return {
+    dispose: () => {
+      process.off('SIGINT', onInterrupt);
+      process.off('SIGTERM', onInterrupt);
+    },
+  };
+}
+
+function progressBar(run: Run) {
+  const bar = new SingleBar({
+    format: `${run.name} {bar} {percentage} % | epoch {epoch} | {left} | {headline}`,
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+  });
+  bar.start(1, 0, { epoch: '', left: '', headline: '' });
+  return {
+    update: () => {
+      const { progress, headline } = run;
+      const value = headline === undefined ? undefined : run.latest(headline);
+      bar.setTotal(progress.steps ?? 1);
+      bar.update(progress.step, {
+        epoch: `${progress.epoch}/${progress.epochs ?? '?'}`,
+        left: progress.secondsLeft === undefined ? '' : `${formatDuration(progress.secondsLeft)} left`,
+        headline: headline && value ? `${metricWords(headline)} ${formatMetric(headline, value.value)}` : '',
+      });
+    },
+    stop: () => bar.stop(),
+  };
+}
+
+/** Copies the metric stream, byte for byte, to standard output. */
+function copyEvents(run: Run) {
+  const file = join(run.folder, runFiles.metrics);
+  const bytes = Buffer.alloc(1 << 16);
+  let descriptor: number | undefined;
+  return {
+    copy: () => {
+      if (descriptor === undefined && existsSync(file)) descriptor = openSync(file, 'r');
+      if (descriptor === undefined) return;
+      for (let n = readSync(descriptor, bytes); n > 0; n = readSync(descriptor, bytes)) {
+        process.stdout.write(Uint8Array.from(bytes.subarray(0, n)));
+      }
+    },
+    close: () => {
+      if (descriptor !== undefined) closeSync(descriptor);
+    },
+  };
+}

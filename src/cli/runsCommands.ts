@@ -1,0 +1,147 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { readSafetensorsHeader } from '../formats/safetensors';
+import { formatDuration, formatMetric } from '../lab/format';
+import { resumeRun } from '../lab/launch';
+import type { Run } from '../lab/run';
+import { stopRun } from '../lab/stop';
+import { findRun, listRuns } from '../lab/store';
+import { restoreRun, trashRun } from '../lab/trash';
+import { runFiles } from '../protocol/run';
+import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
+import { print, table } from './output';
+import { follow } from './runCommand';
+
+/** What `--json` gives of a run. */
+export function describeRun(run: Run): Record<string, unknown> {
+  const { id, folder, name, status, statusNote, progress, headline, record, runtime } = run;
+  return {
+    version: 1,
+    id,
+    folder,
+    name,
+    status,
+    statusNote: statusNote ?? null,
+    progress,
+    runtime: runtime ?? null,
+    headline: headline ?? null,
+    latest: Object.fromEntries([...run.series.keys()].map((metric) => [metric, run.latest(metric) ?? null])),
+    best: Object.fromEntries([...run.series.keys()].map((metric) => [metric, run.best(metric) ?? null])),
+    checkpoints: run.checkpoints,
+    record: record ?? null,
+  };
+}
+
+export function listCommand(): Command {
+  return withCommonOptions(new Command('list'))
+    .description('list the runs, newest first')
+    .action(async (options: CommonOptions) => {
+      const folder = runsFolder(options);
+      const runs = await listRuns(folder);
+      if (options.json) return print.json({ version: 1, runs: runs.map(describeRun) });
+      if (runs.length === 0) return print.line(`No runs in ${folder}. "sat run CONFIG" starts one.`);
+      print.line(table(['run', 'name', 'status', 'epoch', 'last', 'best'], runs.map(row)));
+    });
+}
+
+function row(run: Run): string[] {
+  const { headline, progress } = run;
+  const last = headline === undefined ? undefined : run.latest(headline);
+  const best = headline === undefined ? undefined : run.best(headline);
+  const show = (value: number | undefined) =>
+    headline === undefined || value === undefined ? '' : formatMetric(headline, value);
+  const epoch = progress.epochs === undefined ? '' : `${progress.epoch}/${progress.epochs}`;
+  return [run.id, run.name, run.status, epoch, show(last?.value), show(best?.value)];
+}
+
+export function showCommand(): Command {
+  return withCommonOptions(new Command('show'))
+    .description('show a run, or the header of a checkpoint')
+    .argument('<run>', 'an id, the beginning of one, a path, or a .safetensors file')
+    .action(async (reference: string, options: CommonOptions) => {
+      if (reference.endsWith('.safetensors')) return showCheckpoint(resolve(reference), options);
+      const run = await findRun(runsFolder(options), reference);
+      if (options.json) return print.json(describeRun(run));
+      const { progress, runtime } = run;
+      print.line(`${run.name}\n${run.folder}`);
+      print.line(`${run.status}${run.statusNote ? `: ${run.statusNote}` : ''}${runtime ? ` (${runtime})` : ''}`);
+      if (progress.steps !== undefined) {
+        const left =
+          run.status === 'running' && progress.secondsLeft !== undefined
+            ? `, ${formatDuration(progress.secondsLeft)} left`
+            : '';
+        print.line(`epoch ${progress.epoch}/${progress.epochs}, step ${progress.step}/${progress.steps}${left}`);
+      }
+      const metrics = [...run.series.keys()].map((metric) => {
+        const [last, best] = [run.latest(metric), run.best(metric)];
+        return [
+          metric,
+          last ? formatMetric(metric, last.value) : '',
+          best ? `${formatMetric(metric, best.value)} @ step ${best.step}` : '',
+        ];
+      });
+      if (metrics.length > 0) print.line(`\n${table(['metric', 'last', 'best'], metrics)}`);
+      const checkpoints = run.checkpoints.map(({ name, path }) => [name, path]);
+      if (checkpoints.length > 0) print.line(`\n${table(['checkpoint', 'file'], checkpoints)}`);
+    });
+}
+
+async function showCheckpoint(file: string, { json }: CommonOptions): Promise<void> {
+  const { tensors, metadata } = await readSafetensorsHeader(file);
+  if (json) return print.json({ version: 1, file, metadata, tensors: Object.fromEntries(tensors) });
+  for (const [key, value] of Object.entries(metadata)) print.line(`${key}: ${value}`);
+  const rows = [...tensors].map(([name, { dtype, shape }]) => [name, dtype, `[${shape.join(', ')}]`]);
+  print.line(`\n${table(['tensor', 'type', 'shape'], rows)}`);
+}
+
+export function stopCommand(): Command {
+  return withCommonOptions(new Command('stop'))
+    .description('stop a run gracefully; it can be resumed')
+    .argument('<run>')
+    .action(async (reference: string, options: CommonOptions) => {
+      const run = await findRun(runsFolder(options), reference);
+      await stopRun(run);
+      await run.refresh();
+      if (options.json) print.json(describeRun(run));
+      else print.line(`${run.name}: ${run.status}`);
+    });
+}
+
+interface ResumeOptions extends CommonOptions {
+  checkpoint?: string;
+  detach?: boolean;
+}
+
+export function resumeCommand(): Command {
+  return withCommonOptions(new Command('resume'))
+    .description('go on with a run from its newest checkpoint')
+    .argument('<run>')
+    .option('--checkpoint <path>', 'the checkpoint to go on from: a file, or its name such as epoch-10')
+    .option('--detach', 'return as soon as the run has started')
+    .action(async (reference: string, options: ResumeOptions) => {
+      const run = await findRun(runsFolder(options), reference);
+      const { checkpoint } = options;
+      const named = checkpoint && join(run.folder, runFiles.checkpoints, `${checkpoint}.safetensors`);
+      await resumeRun(run, tools, named && existsSync(named) ? named : checkpoint && resolve(checkpoint));
+      if (!options.detach) process.exitCode = await follow(run, options);
+      if (options.json) print.json(describeRun(run));
+    });
+}
+
+export function deleteCommand(): Command {
+  return withCommonOptions(new Command('delete'))
+    .description('move a run to the trash of its runs folder')
+    .argument('<run>')
+    .option('--restore', 'take it out of the trash instead')
+    .action(async (reference: string, options: CommonOptions & { restore?: boolean }) => {
+      const folder = runsFolder(options);
+      if (options.restore) {
+        await restoreRun(folder, reference);
+        return print.note(`${reference} is back.`);
+      }
+      const run = await findRun(folder, reference);
+      await trashRun(run);
+      print.note(`${run.name} is in the trash. "sat delete --restore ${run.id}" brings it back.`);
+    });
+}

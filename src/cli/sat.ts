@@ -1,0 +1,40 @@
+import { Command, CommanderError } from 'commander';
+import { exitCodes } from '../protocol/run';
+import { dataCommand } from './data';
+import { print, UsageError } from './output';
+import './context';
+import { runCommand } from './runCommand';
+import { deleteCommand, listCommand, resumeCommand, showCommand, stopCommand } from './runsCommands';
+
+/** The `sat` command: everything the extension does on runs, without VS Code. */
+function program(): Command {
+  const sat = new Command('sat')
+    .description('Trains image classifiers under noisy labels with self-adaptive training, and keeps the runs.')
+    .version(SAT_LAB_VERSION)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true });
+  for (const command of [
+    runCommand(),
+    listCommand(),
+    showCommand(),
+    stopCommand(),
+    resumeCommand(),
+    deleteCommand(),
+    dataCommand(),
+  ]) {
+    sat.addCommand(command);
+  }
+  return sat;
+}
+
+program()
+  .parseAsync()
+  .catch((error: unknown) => {
+    if (error instanceof CommanderError) {
+      // Commander has said what is wrong; help and version are no error.
+      process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+      return;
+    }
+    print.error(error instanceof Error ? error.message : String(error));
+    process.exitCode = error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
+  });

@@ -1,0 +1,58 @@
+import { methodTitles } from '../protocol/methods';
+import type { RunConfig } from '../protocol/config';
+import { isObject, type JsonObject } from './configMerge';
+
+/** A run's configuration may come from another version: labels read it without trusting it. */
+type Loose = RunConfig | JsonObject;
+
+/** "fashion-mnist, SAT, 40 % noise": what a run is, when nobody has named it. */
+export function describeConfig(config: Loose): string {
+  return [dataLabel(config), methodLabel(config), noiseLabel(config)].filter((part) => part !== '').join(', ');
+}
+
+/** For runs side by side: only the settings that differ among them, such as "SAT · 40 % · seed 1". */
+export function distinguishingLabels(configs: readonly Loose[]): string[] {
+  const parts = [methodLabel, dataLabel, noiseLabel, modelLabel, seedLabel];
+  const differing = parts.filter((part) => new Set(configs.map(part)).size > 1);
+  const shown = differing.length > 0 ? differing : [methodLabel, noiseLabel];
+  return configs.map((config) =>
+    shown
+      .map((part) => part(config))
+      .filter((text) => text !== '')
+      .join(' · '),
+  );
+}
+
+/** The method's short name; its colour and its runs go by it. */
+export function methodLabel(config: Loose): string {
+  const name = text(config, 'method', 'name');
+  const titles: Record<string, { short: string } | undefined> = methodTitles;
+  return titles[name]?.short ?? name;
+}
+
+function dataLabel(config: Loose): string {
+  return text(config, 'data', 'name');
+}
+
+function modelLabel(config: Loose): string {
+  return text(config, 'model', 'name');
+}
+
+function noiseLabel(config: Loose): string {
+  const rate = at(config, 'data', 'noise', 'rate');
+  return typeof rate === 'number' && rate > 0 ? `${Number((rate * 100).toFixed(2))} % noise` : 'no noise';
+}
+
+function seedLabel(config: Loose): string {
+  const seed = at(config, 'seed');
+  return typeof seed === 'number' ? `seed ${seed}` : '';
+}
+
+function text(config: Loose, ...path: string[]): string {
+  const value = at(config, ...path);
+  return typeof value === 'string' ? value : '';
+}
+
+function at(config: Loose, ...path: string[]): unknown {
+  return path.reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), config);
+}

@@ -1,0 +1,137 @@
+import { spawn, execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { cpus, hostname, platform, release, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { documentVersion, type RunConfig } from '../protocol/config';
+import { runFiles, type NewRunRecord } from '../protocol/run';
+import { describeConfig } from './labels';
+import { Run } from './run';
+import { ensureRunsFolder } from './runsFolder';
+
+/** The programs that a run is made of. */
+export interface Tools {
+  /** Node, or an Electron that acts as it. */
+  node: string;
+  /** Folder with supervisor.js and trainer.js. */
+  dist: string;
+  version: string;
+}
+
+export interface NewRun {
+  runsFolder: string;
+  config: RunConfig;
+  /** The file that it came from, absolute. */
+  configFile?: string | undefined;
+  group?: string | undefined;
+  cell?: string | undefined;
+}
+
+/**
+ * Makes a run's folder and starts it: a detached supervisor, which starts the trainer and records its exit. Neither
+ * needs this process any more.
+ * @throws Error in words when the folder cannot be written; then no half-made run is left
+ */
+export async function startRun({ runsFolder, config, configFile, group, cell }: NewRun, tools: Tools): Promise<Run> {
+  await ensureRunsFolder(runsFolder);
+  const id = newId(new Date());
+  const record: NewRunRecord = {
+    version: documentVersion,
+    id,
+    name: config.name || describeConfig(config),
+    created: new Date().toISOString(),
+    config,
+    configFile: configFile ?? null,
+    group: group ?? null,
+    cell: cell ?? null,
+    launcher: 'local',
+    process: null,
+    git: await gitState(configFile ? dirname(configFile) : runsFolder),
+    versions: { 'sat-lab': tools.version, node: process.versions.node },
+    machine: {
+      host: hostname(),
+      platform: `${platform()} ${release()}`,
+      processor: cpus()[0]?.model ?? '',
+      cores: cpus().length,
+      memoryBytes: totalmem(),
+    },
+    notes: config.notes,
+    tags: config.tags,
+  };
+  const folder = join(runsFolder, id);
+  // Made aside and renamed, so that a reader never meets a run without its record.
+  const temporary = join(runsFolder, `.new-${id}`);
+  try {
+    await mkdir(temporary);
+    await writeFile(join(temporary, runFiles.record), JSON.stringify(record, null, 2) + '\n');
+    await rename(temporary, folder);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `The run could not be made in ${runsFolder} (${reason}). Free some space or choose another folder.`,
+    );
+  }
+  superviseRun(folder, [], tools);
+  return opened(folder);
+}
+
+/**
+ * Goes on with a run from a checkpoint, in its own folder.
+ * @param checkpoint absolute path; the newest when left out
+ * @throws Error in words when it runs, or has no checkpoint
+ */
+export async function resumeRun(run: Run, tools: Tools, checkpoint?: string): Promise<void> {
+  await run.refresh();
+  if (run.status === 'running') throw new Error(`${run.name} is running. Stop it before you resume it.`);
+  const from = checkpoint ?? join(run.folder, runFiles.checkpoints, 'latest.safetensors');
+  if (!existsSync(from)) {
+    throw new Error(`${run.name} has no checkpoint to resume from (${from}). Start it anew.`);
+  }
+  // Making a folder succeeds for one caller only: two resumes at once must not become two trainers.
+  const lock = join(run.folder, '.resuming');
+  try {
+    await mkdir(lock);
+  } catch {
+    throw new Error(`${run.name} is being resumed already. If that is not so, delete ${lock}.`);
+  }
+  await rm(join(run.folder, runFiles.exit), { force: true });
+  await rm(join(run.folder, runFiles.stopRequest), { force: true });
+  superviseRun(run.folder, ['--resume', from], tools);
+}
+
+function superviseRun(folder: string, args: string[], { node, dist }: Tools): void {
+  const child = spawn(node, [join(dist, 'supervisor.js'), folder, ...args], {
+    detached: true,
+    stdio: 'ignore',
+    windowsHide: true,
+    // The supervisor must be plain Node also where the launcher is an Electron.
+    env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+  });
+  // A supervisor that cannot be started leaves a run without a process, which is shown as lost with that reason.
+  child.on('error', () => {});
+  child.unref();
+}
+
+/** Sorts by creation, is unique, and safe as a file name everywhere. */
+function newId(date: Date): string {
+  const time = date.toISOString().replace(/[-:.]/g, '').replace('T', '-').slice(0, 18);
+  return `${time}-${randomBytes(2).toString('hex')}`;
+}
+
+async function gitState(folder: string): Promise<NewRunRecord['git']> {
+  const git = async (...args: string[]) => (await promisify(execFile)('git', args, { cwd: folder })).stdout.trim();
+  try {
+    return { commit: await git('rev-parse', 'HEAD'), dirty: (await git('status', '--porcelain')) !== '' };
+  } catch {
+    return null;
+  }
+}
+
+async function opened(folder: string): Promise<Run> {
+  const run = new Run(folder);
+  await run.refresh();
+  return run;
+}

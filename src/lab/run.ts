@@ -1,0 +1,178 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { documentVersion } from '../protocol/config';
+import {
+  exitSchema,
+  runFiles,
+  runRecordSchema,
+  type ExitRecord,
+  type RunRecord,
+  type RunStatus,
+} from '../protocol/run';
+import { describeConfig } from './labels';
+import { MetricsReader } from './metricsReader';
+import type { Series } from './series';
+import { deriveStatus } from './status';
+
+/** A metric's value at one moment. */
+export interface Point {
+  step: number;
+  epoch: number;
+  value: number;
+}
+
+/** A checkpoint of a run. */
+export interface RunCheckpoint {
+  /** `epoch-10`, `step-812` or `best`. */
+  name: string;
+  /** Absolute path. */
+  path: string;
+  step: number;
+  epoch: number;
+  /** The headline metric where the checkpoint was written, if it was evaluated there. */
+  headline: number | undefined;
+}
+
+/** The first of these that a run has is what one wants to know of it. */
+const headlines = ['test/accuracy', 'val/accuracy', 'train_eval/accuracy', 'train/accuracy'];
+
+/** One run's folder, read and followed. The folder is the only truth; this is a view of it. */
+export class Run {
+  record: RunRecord | undefined;
+  /** Why the folder cannot be read as a run, in words. */
+  problem: string | undefined;
+  private exit: ExitRecord | undefined;
+  private readonly reader: MetricsReader;
+  private derived: { status: RunStatus; note?: string } = { status: 'lost' };
+
+  constructor(readonly folder: string) {
+    this.reader = new MetricsReader(join(folder, runFiles.metrics));
+  }
+
+  get id(): string {
+    return basename(this.folder);
+  }
+
+  get name(): string {
+    if (!this.record) return this.id;
+    return this.record.name || describeConfig(this.record.config) || this.id;
+  }
+
+  get status(): RunStatus {
+    return this.derived.status;
+  }
+
+  /** What the status leaves open: why it failed, what it is judged by. */
+  get statusNote(): string | undefined {
+    return this.problem ?? this.derived.note;
+  }
+
+  get progress() {
+    const { start, lastStep, lastEpoch, secondsLeft } = this.reader;
+    return { step: lastStep, steps: start?.steps, epoch: lastEpoch, epochs: start?.epochs, secondsLeft };
+  }
+
+  get runtime(): string | undefined {
+    const { start } = this.reader;
+    return start?.runtime === undefined ? undefined : [start.runtime, start.device].filter(Boolean).join(', ');
+  }
+
+  /** Unix seconds of the last event. */
+  get lastTime(): number | undefined {
+    return this.reader.lastTime;
+  }
+
+  get series(): ReadonlyMap<string, Series> {
+    return this.reader.series;
+  }
+
+  get log(): readonly string[] {
+    return this.reader.log;
+  }
+
+  latest(metric: string): Point | undefined {
+    return this.pointAt(metric, (this.series.get(metric)?.length ?? 0) - 1);
+  }
+
+  /** The best value so far: the lowest of a loss, the highest of anything else. */
+  best(metric: string): Point | undefined {
+    const values = this.series.get(metric)?.values;
+    if (!values) return undefined;
+    const sign = metric.includes('loss') ? -1 : 1;
+    let best = -1;
+    values.forEach((value, i) => {
+      if (!Number.isNaN(value) && (best < 0 || sign * value > sign * (values[best] ?? 0))) best = i;
+    });
+    return this.pointAt(metric, best);
+  }
+
+  /** The metric that stands for the run, if it has told of any. */
+  get headline(): string | undefined {
+    return headlines.find((metric) => this.series.has(metric)) ?? this.series.keys().next().value;
+  }
+
+  /** Newest first. */
+  get checkpoints(): RunCheckpoint[] {
+    const { headline } = this;
+    const series = headline === undefined ? undefined : this.series.get(headline);
+    return this.reader.checkpoints
+      .map(({ path, step, epoch }) => ({
+        name: basename(path, '.safetensors'),
+        path: join(this.folder, path),
+        step,
+        epoch: epoch ?? 0,
+        headline: series?.values[series.steps.indexOf(step)],
+      }))
+      .sort((a, b) => b.step - a.step);
+  }
+
+  /** Reads what has changed on disk. @returns whether anything that is shown has */
+  async refresh(): Promise<boolean> {
+    const before = JSON.stringify([this.derived, this.problem, this.record]);
+    // Files of a run that has ended no longer change, unless it is resumed, which writes them anew.
+    await Promise.all([this.readRecord(), this.readExit()]);
+    const grown = await this.reader.poll();
+    this.derived = deriveStatus(
+      {
+        end: this.reader.end,
+        exit: this.exit,
+        process: this.record?.process ?? null,
+        lastSign: this.reader.lastTime ?? Date.parse(this.record?.created ?? '') / 1000,
+      },
+      Date.now() / 1000,
+    );
+    return grown || before !== JSON.stringify([this.derived, this.problem, this.record]);
+  }
+
+  private pointAt(metric: string, i: number): Point | undefined {
+    const series = this.series.get(metric);
+    const value = series?.values[i];
+    if (!series || value === undefined) return undefined;
+    return { step: series.steps[i] ?? 0, epoch: series.epochs[i] ?? NaN, value };
+  }
+
+  private async readRecord(): Promise<void> {
+    const json = await readJson(join(this.folder, runFiles.record));
+    const parsed = runRecordSchema.safeParse(json);
+    if (parsed.success) {
+      this.record = parsed.data;
+      const { version } = parsed.data;
+      this.problem = version > documentVersion ? `made by a newer SAT Lab (document version ${version})` : undefined;
+    } else {
+      this.problem = `${runFiles.record} cannot be read: the folder is damaged or not a run`;
+    }
+  }
+
+  private async readExit(): Promise<void> {
+    const parsed = exitSchema.safeParse(await readJson(join(this.folder, runFiles.exit)));
+    this.exit = parsed.success ? parsed.data : undefined;
+  }
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,53 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import treeKill from 'tree-kill';
+import { runFiles, type ProcessIdentity } from '../protocol/run';
+import { isAlive, isLocal } from './processes';
+import type { Run } from './run';
+
+/** How long a trainer may take to write its checkpoint before it is ended the hard way, in seconds. */
+const grace = 30;
+
+/**
+ * Stops a run: first it is asked to (it finishes its step, writes a checkpoint and its end), after the grace the whole
+ * process tree is terminated, and killed if even that does not help. Only the very process that the run recorded is
+ * ever signalled.
+ * @throws Error in words when it does not run, or not on this machine
+ */
+export async function stopRun(run: Run, graceSeconds = grace): Promise<void> {
+  await run.refresh();
+  const identity = run.record?.process;
+  if (run.status !== 'running' || !identity) throw new Error(`${run.name} is not running.`);
+  if (!isLocal(identity)) throw new Error(`${run.name} runs on ${identity.host}. Stop it there.`);
+  // The file reaches the trainer where signals do not; the signal reaches programs that know nothing of the file.
+  await writeFile(join(run.folder, runFiles.stopRequest), '');
+  if (process.platform !== 'win32') signal(identity, 'SIGINT');
+  if (await ended(identity, graceSeconds)) return;
+  await killTree(identity, 'SIGTERM');
+  if (await ended(identity, 3)) return;
+  await killTree(identity, 'SIGKILL');
+  await ended(identity, 3);
+}
+
+function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
+  try {
+    if (isAlive(identity)) process.kill(identity.pid, name);
+  } catch {
+    // It ended in between, which is what was wanted.
+  }
+}
+
+async function killTree(identity: ProcessIdentity, name: NodeJS.Signals): Promise<void> {
+  if (!isAlive(identity)) return;
+  await new Promise<void>((resolve) => treeKill(identity.pid, name, () => resolve()));
+}
+
+async function ended(identity: ProcessIdentity, seconds: number): Promise<boolean> {
+  const deadline = Date.now() + seconds * 1000;
+  while (isAlive(identity)) {
+    if (Date.now() > deadline) return false;
+    await sleep(50);
+  }
+  return true;
+}

@@ -1,0 +1,53 @@
+import { existsSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { runFiles } from '../protocol/run';
+import { Run } from './run';
+
+/** Names of the run folders, newest first: ids sort by creation. */
+export async function runIds(runsFolder: string): Promise<string[]> {
+  const entries = await readdir(runsFolder, { withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map((entry) => entry.name)
+    .sort()
+    .reverse();
+}
+
+/** All runs of a folder, read. */
+export async function listRuns(runsFolder: string): Promise<Run[]> {
+  const runs = (await runIds(runsFolder)).map((id) => new Run(join(runsFolder, id)));
+  await Promise.all(runs.map((run) => run.refresh()));
+  return runs;
+}
+
+/**
+ * The run that somebody means by an id, a unique prefix of one, or a path.
+ * @throws Error in words when there is none, or more than one
+ */
+export async function findRun(runsFolder: string, reference: string): Promise<Run> {
+  const path = resolve(reference);
+  if (existsSync(join(path, runFiles.record)) && (await stat(path)).isDirectory()) return opened(path);
+  const ids = (await runIds(runsFolder)).filter((id) => id.startsWith(reference));
+  const exact = ids.find((id) => id === reference);
+  if (exact ?? ids.length === 1) return opened(join(runsFolder, exact ?? ids[0] ?? ''));
+  if (ids.length === 0) throw new Error(`No run ${reference} in ${runsFolder}. "sat list" shows what is there.`);
+  throw new Error(
+    `${reference} is the beginning of ${ids.length} runs: ${ids.slice(0, 5).join(', ')}. Give more of it.`,
+  );
+}
+
+async function opened(folder: string): Promise<Run> {
+  const run = new Run(folder);
+  await run.refresh();
+  return run;
+}
+
+/** Where deleted runs wait, inside the runs folder: moving there is instant, works headless, and can be undone. */
+export const trashName = '.trash';
+
+/** The runs folder that a run lies in. */
+export function runsFolderOf(run: Run): string {
+  const parent = dirname(run.folder);
+  return basename(parent) === trashName ? dirname(parent) : parent;
+}

@@ -1,0 +1,141 @@
+import { watch, type FSWatcher } from 'node:fs';
+import { join } from 'node:path';
+import { Run } from './run';
+import { runIds } from './store';
+
+/** What happens to runs, told as it happens. */
+export interface WatchListener {
+  /** Runs appeared or went. */
+  onList(): void;
+  /** One run's metrics or status changed. */
+  onRun(run: Run): void;
+}
+
+/** Polls catch what file watchers miss (network file systems, a process that dies without a word). */
+const pollMilliseconds = 1000;
+
+/** Follows all runs of several runs folders. */
+export class RunsWatcher {
+  private readonly runs = new Map<string, Run>();
+  private readonly folderWatchers = new Map<string, FSWatcher>();
+  private readonly runWatchers = new Map<string, FSWatcher>();
+  private timer: NodeJS.Timeout | undefined;
+  private folders: readonly string[] = [];
+  private readonly busy = new Map<string, Promise<void>>();
+  private readonly again = new Set<string>();
+
+  constructor(private readonly listener: WatchListener) {}
+
+  /** All runs, newest first. */
+  all(): Run[] {
+    return [...this.runs.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+  }
+
+  get(folder: string): Run | undefined {
+    return this.runs.get(folder);
+  }
+
+  /** Starts to follow these folders, in place of the ones before. They need not exist yet. */
+  async setFolders(folders: readonly string[]): Promise<void> {
+    this.folders = [...new Set(folders)];
+    for (const [folder, watcher] of this.folderWatchers) {
+      if (this.folders.includes(folder)) continue;
+      watcher.close();
+      this.folderWatchers.delete(folder);
+    }
+    await this.scan();
+    this.timer ??= setInterval(() => void this.poll(), pollMilliseconds);
+    // Following runs must never keep a command line alive.
+    this.timer.unref();
+  }
+
+  /** Looks for new and removed runs now. */
+  async scan(): Promise<void> {
+    const found = new Set<string>();
+    for (const folder of this.folders) {
+      this.watchFolder(folder);
+      for (const id of await runIds(folder)) found.add(join(folder, id));
+    }
+    const before = this.runs.size;
+    const gone = [...this.runs.keys()].filter((folder) => !found.has(folder));
+    for (const folder of gone) {
+      this.runs.delete(folder);
+      this.unwatchRun(folder);
+    }
+    const added = [...found].filter((folder) => !this.runs.has(folder)).map((folder) => new Run(folder));
+    await Promise.all(added.map((run) => run.refresh()));
+    for (const run of added) {
+      this.runs.set(run.folder, run);
+      this.watchRun(run);
+    }
+    if (gone.length > 0 || this.runs.size !== before) this.listener.onList();
+  }
+
+  dispose(): void {
+    clearInterval(this.timer);
+    for (const watcher of [...this.folderWatchers.values(), ...this.runWatchers.values()]) watcher.close();
+    this.folderWatchers.clear();
+    this.runWatchers.clear();
+  }
+
+  private async poll(): Promise<void> {
+    await this.scan();
+    for (const run of this.runs.values()) {
+      if (run.status === 'running' || run.status === 'queued') {
+        this.watchRun(run);
+        await this.update(run);
+      }
+    }
+  }
+
+  /** Refreshes a run once at a time, and once more when something happened meanwhile. */
+  private update(run: Run): Promise<void> {
+    const working = this.busy.get(run.folder);
+    if (working) {
+      this.again.add(run.folder);
+      return working;
+    }
+    const work = (async () => {
+      do {
+        this.again.delete(run.folder);
+        if (await run.refresh()) this.listener.onRun(run);
+      } while (this.again.has(run.folder));
+    })().finally(() => this.busy.delete(run.folder));
+    this.busy.set(run.folder, work);
+    return work;
+  }
+
+  private watchFolder(folder: string): void {
+    if (this.folderWatchers.has(folder)) return;
+    const watcher = tryWatch(folder, () => void this.scan());
+    if (!watcher) return;
+    watcher.on('error', () => {
+      watcher.close();
+      this.folderWatchers.delete(folder);
+    });
+    this.folderWatchers.set(folder, watcher);
+  }
+
+  private watchRun(run: Run): void {
+    if (this.runWatchers.has(run.folder)) return;
+    // Ended runs are watched too: one may be resumed from another window.
+    const watcher = tryWatch(run.folder, () => void this.update(run));
+    if (!watcher) return;
+    watcher.on('error', () => this.unwatchRun(run.folder));
+    this.runWatchers.set(run.folder, watcher);
+  }
+
+  private unwatchRun(folder: string): void {
+    this.runWatchers.get(folder)?.close();
+    this.runWatchers.delete(folder);
+  }
+}
+
+function tryWatch(path: string, onChange: () => void): FSWatcher | undefined {
+  try {
+    return watch(path, { persistent: false }, onChange);
+  } catch {
+    // Not there yet, or a file system without watching: the poll finds what changes.
+    return undefined;
+  }
+}
