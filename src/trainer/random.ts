@@ -1,17 +1,35 @@
+/** Size and offset of MT19937's recurrence (Matsumoto and Nishimura, 1998). */
 const n = 624;
 const m = 397;
 
+/** `RandomState.get_state()` without its name. */
+export interface NumpyRandomState {
+  /** 624 integers in [0, 2³²). */
+  key: Uint32Array;
+  /** Of the next number in `key`; 624 when all are used up. */
+  position: number;
+  /** The second number of the last pair of normals, when it has not been given out. */
+  spareNormal: number | undefined;
+}
+
 /**
  * NumPy's legacy generator (`numpy.random.RandomState`: MT19937), number for number, so that noise and sample orders
- * can be drawn again in Python.
+ * can be drawn again in Python. NumPy keeps this generator frozen (its enhancement proposal 19).
  */
 export class NumpyRandom {
   private readonly state = new Uint32Array(n);
   private position = n;
   private spareNormal: number | undefined;
 
-  /** @param seed an integer in [0, 2³²), as `RandomState(seed)`, or several, as `RandomState([…])` */
+  /**
+   * @param seed an integer in [0, 2³²), as `RandomState(seed)`, or several, as `RandomState([…])`
+   * @throws RangeError when it is anything else
+   */
   constructor(seed: number | readonly number[]) {
+    const words = typeof seed === 'number' ? [seed] : seed;
+    if (words.length === 0 || words.some((word) => !Number.isInteger(word) || word < 0 || word > 0xffffffff)) {
+      throw new RangeError(`A seed is an integer from 0 to 2³² − 1, or several: ${words.join(', ')} is not.`);
+    }
     if (typeof seed === 'number') this.seedByInteger(seed);
     else this.seedByArray(seed);
   }
@@ -35,29 +53,58 @@ export class NumpyRandom {
     return (high * 67108864 + low) / 9007199254740992;
   }
 
-  /** Uniform in {0, …, below − 1}: `randint(below)`, by masking and rejection. @param below in [1, 2³²] */
-  randint(below: number): number {
-    return this.bounded(below - 1);
+  /**
+   * Uniform in {low, …, high − 1}: `randint(low, high)` of 64-bit integers, by masking and rejection; `randint(high)`
+   * begins at 0. With a size, as many of them, as `randint(low, high, size)` draws them; they must fit into 32 bits.
+   * @throws RangeError unless 1 ≤ high − low ≤ 2³²
+   */
+  randint(low: number, high?: number): number;
+  randint(low: number, high: number, size: number): Int32Array;
+  randint(first: number, second?: number, size?: number): number | Int32Array {
+    const [low, high] = second === undefined ? [0, first] : [first, second];
+    const max = high - low - 1;
+    if (!(max >= 0 && max <= 0xffffffff)) {
+      throw new RangeError(`randint: no integers to draw from in [${low}, ${high}), or more than 2³².`);
+    }
+    if (size === undefined) return low + this.interval(max);
+    if (low < -(2 ** 31) || high > 2 ** 31)
+      throw new RangeError(`randint: [${low}, ${high}) does not fit into 32 bits.`);
+    const drawn = new Int32Array(size);
+    for (let i = 0; i < size; i += 1) drawn[i] = low + this.interval(max);
+    return drawn;
   }
 
-  /** `randint(0, below, size)`. */
-  randints(below: number, size: number): Int32Array {
-    return Int32Array.from({ length: size }, () => this.randint(below));
-  }
-
-  /** `permutation(size)`. */
+  /** `permutation(size)`: the integers below `size` in a random order. */
   permutation(size: number): Int32Array {
     const order = Int32Array.from({ length: size }, (_, i) => i);
-    for (let i = size - 1; i > 0; i -= 1) {
-      const j = this.bounded(i);
-      const other = order[j] ?? 0;
-      order[j] = order[i] ?? 0;
-      order[i] = other;
-    }
+    this.shuffle(order);
     return order;
   }
 
-  /** Standard normal: `randn()`, by the polar method, whose second number serves the next call. */
+  /** Puts an array in a random order in place: `shuffle(array)`. */
+  shuffle(array: number[] | Int32Array | Uint32Array | Float32Array | Float64Array): void {
+    for (let i = array.length - 1; i > 0; i -= 1) {
+      const j = this.interval(i);
+      const other = array[j] ?? 0;
+      array[j] = array[i] ?? 0;
+      array[i] = other;
+    }
+  }
+
+  /**
+   * `choice(below, size, replace)`: integers below `below`, each equally likely.
+   * @throws RangeError when more are asked for than there are and none may come twice
+   */
+  choice(below: number, size: number, replace: boolean): Int32Array {
+    if (replace) return this.randint(0, below, size);
+    if (size > below) throw new RangeError(`choice: ${size} of ${below} cannot be drawn without replacement.`);
+    return this.permutation(below).slice(0, size);
+  }
+
+  /**
+   * Standard normal: `randn()`, by the polar method, whose second number serves the next call. It can differ from
+   * NumPy's in the last bit, as logarithms of different libraries do.
+   */
   randn(): number {
     if (this.spareNormal !== undefined) {
       const spare = this.spareNormal;
@@ -77,8 +124,23 @@ export class NumpyRandom {
     return factor * y;
   }
 
-  /** NumPy's `legacy_interval`: uniform in {0, …, max}. */
-  private bounded(max: number): number {
+  /** The state, as `get_state()` gives it: it can be saved, and set in NumPy. */
+  getState(): NumpyRandomState {
+    return { key: this.state.slice(), position: this.position, spareNormal: this.spareNormal };
+  }
+
+  /** Goes on from a saved state. @throws RangeError when it is not one */
+  setState({ key, position, spareNormal }: NumpyRandomState): void {
+    if (key.length !== n || !Number.isInteger(position) || position < 0 || position > n) {
+      throw new RangeError(`A state has ${n} numbers and a position from 0 to ${n}.`);
+    }
+    this.state.set(key);
+    this.position = position;
+    this.spareNormal = spareNormal;
+  }
+
+  /** NumPy's `random_interval`: uniform in {0, …, max}; draws nothing when max is 0. */
+  private interval(max: number): number {
     if (max === 0) return 0;
     const mask = max >= 0x80000000 ? 0xffffffff : 2 ** (32 - Math.clz32(max)) - 1;
     for (;;) {

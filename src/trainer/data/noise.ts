@@ -32,7 +32,7 @@ const draws: Record<NoiseType, Draw> = {
     const given = labels.slice();
     const count = Math.floor(rate * labels.length);
     const chosen = random.permutation(labels.length).subarray(0, count);
-    const drawn = random.randints(classes, count);
+    const drawn = random.randint(0, classes, count);
     chosen.forEach((index, i) => (given[index] = drawn[i] ?? 0));
     return given;
   },
