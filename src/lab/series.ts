@@ -4,6 +4,8 @@ export class Series {
   private epochData: Float64Array = new Float64Array(64);
   private valueData: Float64Array = new Float64Array(64);
   length = 0;
+  /** Changes whenever something other than adding at the end happens: what was read before no longer holds. */
+  revision = 0;
 
   get steps(): Float64Array {
     return this.stepData.subarray(0, this.length);
@@ -21,6 +23,7 @@ export class Series {
   /** Adds a point. One of the same step replaces the old one: events of one step merge, and the newer value wins. */
   set(step: number, epoch: number, value: number): void {
     const at = this.indexFrom(step);
+    if (at < this.length) this.revision += 1;
     if (this.stepData[at] !== step || at >= this.length) this.insert(at);
     this.stepData[at] = step;
     this.epochData[at] = epoch;
@@ -29,7 +32,9 @@ export class Series {
 
   /** Forgets every point after a step. */
   truncateAfter(step: number): void {
-    this.length = this.indexFrom(step + 0.5);
+    const length = this.indexFrom(step + 0.5);
+    if (length < this.length) this.revision += 1;
+    this.length = length;
   }
 
   /** Index of the first point at or after a step. */

@@ -1,0 +1,122 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { resumeRun } from '../lab/launch';
+import type { Run } from '../lab/run';
+import { stopRun } from '../lab/stop';
+import { runsFolderOf } from '../lab/store';
+import { restoreRun, trashRun } from '../lab/trash';
+import { runFiles } from '../protocol/run';
+import type { Lab } from './lab';
+import type { PanelManager } from './panel';
+import { createConfigFile, startFileCommand, startRunCommand } from './startRun';
+import type { Node, RunsTree } from './tree';
+
+interface Parts {
+  lab: Lab;
+  tree: RunsTree;
+  view: vscode.TreeView<Node>;
+  panel: PanelManager;
+  state: vscode.Memento;
+}
+
+/** Registers every command of the manifest. An error is shown in words; nothing fails in silence. */
+export function registerCommands(parts: Parts): vscode.Disposable {
+  const { lab, tree, panel, state } = parts;
+  const onRun = (action: (run: Run) => void | Promise<void>) => async (node?: unknown) => {
+    const run = runOf(node) ?? (await pickRun(lab));
+    if (run) await action(run);
+  };
+  const started = async (run: Run | undefined) => {
+    if (!run) return;
+    await lab.refresh();
+    panel.add(lab.get(run.folder) ?? run);
+  };
+  const commands: Record<string, (...args: unknown[]) => void | Promise<void>> = {
+    startRun: async () => started(await startRunCommand(lab, state)),
+    startRunFromFile: async (uri) => {
+      const file = uri instanceof vscode.Uri ? uri : vscode.window.activeTextEditor?.document.uri;
+      if (file?.fsPath.endsWith('.sat.json')) return started(await startFileCommand(lab, file));
+      void vscode.window.showInformationMessage(vscode.l10n.t('Open a *.sat.json file first.'));
+    },
+    createConfigFile: () => createConfigFile(),
+    openPanel: () => panel.open(),
+    openRun: (node, selection) => {
+      const nodes = Array.isArray(selection) && selection.length > 0 ? selection : [node, ...parts.view.selection];
+      const runs = nodes.map(runOf).filter((run) => run !== undefined);
+      panel.open(runs.length > 0 ? runs : undefined);
+    },
+    stop: onRun((run) => withProgress(vscode.l10n.t('Stopping {0}', run.name), async () => stopRun(run))),
+    resume: onRun((run) => resumeRun(run, lab.tools)),
+    delete: onRun(async (run) => {
+      await trashRun(run);
+      await lab.refresh();
+      const undo = vscode.l10n.t('Undo');
+      // Not awaited: the message may stay for as long as it likes.
+      void vscode.window
+        .showInformationMessage(vscode.l10n.t('{0} is in the trash.', run.name), undo)
+        .then(async (choice) => {
+          if (choice !== undo) return;
+          await restoreRun(runsFolderOf(run), run.id);
+          await lab.refresh();
+        });
+    }),
+    revealFolder: onRun((run) => void vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(run.folder))),
+    copyAsCommand: onRun(async (run) => {
+      await vscode.env.clipboard.writeText(commandLine(run));
+      vscode.window.setStatusBarMessage(vscode.l10n.t('Copied the sat command'), 3000);
+    }),
+    showLog: onRun(async (run) => {
+      const file = [runFiles.log, runFiles.metrics].map((name) => join(run.folder, name)).find(existsSync);
+      if (file) await vscode.window.showTextDocument(vscode.Uri.file(file));
+    }),
+    filter: async () => {
+      const text = await vscode.window.showInputBox({
+        title: vscode.l10n.t('Filter Runs'),
+        placeHolder: vscode.l10n.t('words of the label, the group or the status'),
+        value: tree.filter,
+      });
+      if (text !== undefined) tree.filter = text;
+    },
+    clearFilter: () => {
+      tree.filter = '';
+    },
+    refresh: () => lab.refresh(),
+  };
+  return vscode.Disposable.from(
+    ...Object.entries(commands).map(([name, run]) =>
+      vscode.commands.registerCommand(`satLab.${name}`, async (...args: unknown[]) => {
+        try {
+          await run(...args);
+        } catch (error) {
+          void vscode.window.showErrorMessage(error instanceof Error ? error.message : String(error));
+        }
+      }),
+    ),
+  );
+}
+
+function runOf(node: unknown): Run | undefined {
+  // Commands come from the tree, the panel, notifications and the palette; only the first three name a run.
+  if (typeof node !== 'object' || node === null || !('run' in node)) return undefined;
+  return node.run as Run;
+}
+
+async function pickRun(lab: Lab): Promise<Run | undefined> {
+  await lab.load();
+  const items = lab.runs.map((run) => ({ label: run.name, description: run.status, detail: run.id, run }));
+  return (await vscode.window.showQuickPick(items, { placeHolder: vscode.l10n.t('Which run?') }))?.run;
+}
+
+async function withProgress(title: string, task: () => Promise<void>): Promise<void> {
+  await vscode.window.withProgress({ location: { viewId: 'satLab.runs' }, title }, task);
+}
+
+/** How to get this run again on the command line. */
+function commandLine(run: Run): string {
+  const quoted = (text: string) => `'${text.replace(/'/g, `'\\''`)}'`;
+  const { configFile } = run.record ?? {};
+  if (configFile) return `sat run ${quoted(configFile)}`;
+  const config = JSON.stringify(run.record?.config ?? {});
+  return `printf %s ${quoted(config)} > run.sat.json && sat run run.sat.json`;
+}

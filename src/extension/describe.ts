@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { formatDuration, formatMetric } from '../lab/format';
+import { distinguishingLabels, methodLabel } from '../lab/labels';
+import type { Run } from '../lab/run';
+import type { RunView } from '../protocol/panel';
+import { configSchema } from '../protocol/config';
+
+/** "epoch 3/40 · 2 min left", "failed: loss is NaN at step 812", "stopped at epoch 3/40", "" for completed. */
+export function stateWords(run: Run): string {
+  const { epoch, epochs, secondsLeft } = run.progress;
+  const at = epochs === undefined ? '' : `epoch ${epoch}/${epochs}`;
+  const note = run.statusNote ? `: ${run.statusNote}` : '';
+  switch (run.status) {
+    case 'running': {
+      const left = secondsLeft === undefined ? '' : `${formatDuration(secondsLeft)} left`;
+      return [at || 'starting', left].filter((part) => part !== '').join(' · ') + note;
+    }
+    case 'completed':
+      return '';
+    case 'stopped':
+      return `stopped at ${at}`;
+    default:
+      return `${run.status}${note}`;
+  }
+}
+
+/** The headline metric's last value, "87.4 %"; empty before there is one. */
+export function headlineWords(run: Run): string {
+  const { headline } = run;
+  const last = headline === undefined ? undefined : run.latest(headline);
+  return headline !== undefined && last ? formatMetric(headline, last.value) : '';
+}
+
+/** "best 87.6 % @ 52"; empty when the last value is the best. */
+export function bestWords(run: Run): string {
+  const { headline } = run;
+  if (headline === undefined) return '';
+  const [best, last] = [run.best(headline), run.latest(headline)];
+  if (!best || !last || best.value === last.value) return '';
+  return `best ${formatMetric(headline, best.value)} @ ${Number.isNaN(best.epoch) ? `step ${best.step}` : best.epoch}`;
+}
+
+/** Runs that belong together: of one sweep, else of one configuration file, else of one day. */
+export function groupOf(run: Run): { key: string; label: string } {
+  const { record } = run;
+  if (record?.group) return { key: `group ${record.group}`, label: record.group };
+  if (record?.configFile) {
+    return { key: `file ${record.configFile}`, label: record.configFile.split(/[\\/]/).at(-1) ?? record.configFile };
+  }
+  const day = new Date(record?.created ?? NaN);
+  const label = Number.isNaN(day.getTime()) ? 'other' : day.toLocaleDateString(undefined, { dateStyle: 'long' });
+  return { key: `day ${label}`, label };
+}
+
+/** A label for each run that tells it from the others of its group. */
+export function labelsByRun(runs: readonly Run[]): Map<Run, string> {
+  const groups = new Map<string, Run[]>();
+  for (const run of runs) groups.set(groupOf(run).key, [...(groups.get(groupOf(run).key) ?? []), run]);
+  const labels = new Map<Run, string>();
+  for (const members of groups.values()) {
+    const texts = distinguishingLabels(members.map((run) => run.record?.config ?? {}));
+    members.forEach((run, i) => {
+      const text = members.length === 1 ? '' : texts[i];
+      labels.set(run, run.problem && !run.record ? run.id : text || run.name);
+    });
+  }
+  return labels;
+}
+
+/** What the panel shows of runs. */
+export function viewsOf(runs: readonly Run[]): RunView[] {
+  const labels = labelsByRun(runs);
+  return runs.map((run) => {
+    const config: Record<string, unknown> = run.record?.config ?? {};
+    const parsed = configSchema.safeParse(config);
+    const { epochs, steps } = run.progress;
+    return {
+      key: run.folder,
+      label: labels.get(run) ?? run.name,
+      name: run.name,
+      group: groupOf(run).label,
+      method: methodLabel(config) || 'other',
+      variant: variantOf(config),
+      status: run.status,
+      state: stateWords(run),
+      headline: headlineWords(run),
+      ...(epochs === undefined ? {} : { epochs }),
+      ...(steps === undefined ? {} : { steps }),
+      ...(parsed.success && 'startEpoch' in parsed.data.method ? { startEpoch: parsed.data.method.startEpoch } : {}),
+    };
+  });
+}
+
+function variantOf({ seed: _seed, name: _name, notes: _notes, tags: _tags, ...rest }: Record<string, unknown>): string {
+  return createHash('sha256').update(JSON.stringify(rest)).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,37 @@
+import { performance } from 'node:perf_hooks';
+import * as vscode from 'vscode';
+import { registerCommands } from './commands';
+import { ConfigLanguage } from './configLanguage';
+import { Lab } from './lab';
+import { Notifications } from './notifications';
+import { PanelManager } from './panel';
+import { StatusBar } from './statusBar';
+import { RunsTree } from './tree';
+
+/** What the extension gives to others, tests among them. */
+export interface SatLabApi {
+  /** How long activation took, in milliseconds. */
+  activationMilliseconds: number;
+  lab: Lab;
+}
+
+export function activate(context: vscode.ExtensionContext): SatLabApi {
+  const start = performance.now();
+  const lab = new Lab(context);
+  const tree = new RunsTree(lab);
+  const view = vscode.window.createTreeView('satLab.runs', { treeDataProvider: tree, canSelectMany: true });
+  const panel = new PanelManager(context.extensionUri, lab);
+  context.subscriptions.push(
+    lab,
+    tree,
+    view,
+    panel,
+    new StatusBar(lab),
+    new Notifications(lab, () => panel.visible),
+    new ConfigLanguage(),
+    registerCommands({ lab, tree, view, panel, state: context.workspaceState }),
+  );
+  // The status bar and notifications need the runs also when the tree is not in view; reading them waits its turn.
+  setImmediate(() => void lab.load());
+  return { activationMilliseconds: performance.now() - start, lab };
+}

@@ -1,0 +1,23 @@
+import type * as vscode from 'vscode';
+import * as z from 'zod';
+
+/** What was chosen last in Start Run. */
+const choicesSchema = z.object({
+  dataSet: z.string().optional(),
+  rate: z.number().optional(),
+  method: z.string().optional(),
+  epochs: z.int().optional(),
+});
+export type Choices = z.output<typeof choicesSchema>;
+
+const choicesKey = 'satLab.choices';
+
+/** The last choices of this workspace; empty at first, or when another version wrote them. */
+export function lastChoices(state: vscode.Memento): Choices {
+  const stored = choicesSchema.safeParse(state.get(choicesKey));
+  return stored.success ? stored.data : {};
+}
+
+export async function rememberChoices(state: vscode.Memento, choices: Choices): Promise<void> {
+  await state.update(choicesKey, choices);
+}

@@ -1,0 +1,193 @@
+import * as vscode from 'vscode';
+import { formatProblem, loadConfigFile, resolveConfig } from '../lab/config';
+import { describeConfig } from '../lab/labels';
+import { startRun } from '../lab/launch';
+import type { Run } from '../lab/run';
+import { methodTitles, type MethodName } from '../protocol/methods';
+import type { Lab } from './lab';
+import { lastChoices, rememberChoices, type Choices } from './memory';
+import { askStep, back, type Step } from './quickPickSteps';
+
+/** One answer to each question. */
+interface Answers {
+  dataSet: string;
+  rate: number;
+  method: string;
+  epochs: number;
+}
+
+const steps = 4;
+
+/** Asks for a folder when none is open; runs need a place. */
+async function workspaceFolder(): Promise<vscode.WorkspaceFolder | undefined> {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  if (folders.length === 1) return folders[0];
+  if (folders.length > 1)
+    return vscode.window.showWorkspaceFolderPick({ placeHolder: vscode.l10n.t('Where to keep the run') });
+  const open = vscode.l10n.t('Open Folder');
+  const message = vscode.l10n.t('Runs are kept in a folder of the workspace. Open one, then start the run.');
+  if ((await vscode.window.showInformationMessage(message, open)) === open) {
+    await vscode.commands.executeCommand('vscode.openFolder');
+  }
+  return undefined;
+}
+
+/** Launching executes what the workspace says; browsing does not. @returns whether it may go on */
+async function trusted(): Promise<boolean> {
+  if (vscode.workspace.isTrusted) return true;
+  const manage = vscode.l10n.t('Manage Trust');
+  const message = vscode.l10n.t('Starting a run needs a trusted workspace. Runs can be looked at without.');
+  if ((await vscode.window.showWarningMessage(message, manage)) === manage) {
+    await vscode.commands.executeCommand('workbench.trust.manage');
+  }
+  return false;
+}
+
+/** "SAT: Start Run": four short questions, each with a sensible answer on top. */
+export async function startRunCommand(lab: Lab, state: vscode.Memento): Promise<Run | undefined> {
+  if (!(await trusted())) return undefined;
+  const folder = await workspaceFolder();
+  if (!folder) return undefined;
+  const answers = await ask(lab, lastChoices(state));
+  if (!answers) return undefined;
+  await rememberChoices(state, answers.choices);
+  const config = configOf(answers.choices);
+  if (answers.action === 'edit') {
+    await editAsFile(config);
+    return undefined;
+  }
+  return startRun({ runsFolder: lab.runsFolderOf(folder), config: resolveConfig(config) }, lab.tools);
+}
+
+/** Starts what a `*.sat.json` file asks for. @throws Error in words when it is not sound */
+export async function startFileCommand(lab: Lab, file: vscode.Uri): Promise<Run | undefined> {
+  if (!(await trusted())) return undefined;
+  await vscode.workspace.textDocuments.find(({ uri }) => uri.toString() === file.toString())?.save();
+  const folder = vscode.workspace.getWorkspaceFolder(file) ?? (await workspaceFolder());
+  if (!folder) return undefined;
+  const result = await loadConfigFile(file.fsPath);
+  if (!result.ok) throw new Error(result.problems.map(formatProblem).join('; '));
+  const [cell] = result.cells;
+  if (!cell || result.isSweep) {
+    throw new Error(
+      vscode.l10n.t('{0} is a sweep. Sweeps are not there yet; take "sweep" out to start one run.', file.fsPath),
+    );
+  }
+  const runsFolder = lab.runsFolderOf(folder);
+  return startRun({ runsFolder, config: cell.config, configFile: file.fsPath, cell: cell.hash }, lab.tools);
+}
+
+function configOf({ dataSet, rate, method, epochs }: Answers) {
+  // The data set and the method come from lists made of the schema's own names; resolveConfig checks them again.
+  return {
+    method:
+      method === 'sat'
+        ? { name: 'sat' as const, startEpoch: Math.max(1, Math.round(epochs * 0.075)) }
+        : { name: 'erm' as const },
+    data: {
+      name: dataSet as 'digits',
+      ...(rate > 0 ? { noise: { type: 'corrupted_label' as const, rate } } : {}),
+    },
+    epochs,
+  };
+}
+
+async function editAsFile(config: object): Promise<void> {
+  const content = `${JSON.stringify({ version: 1, ...config }, null, 2)}\n`;
+  const folder = vscode.workspace.workspaceFolders?.[0];
+  const file = folder && vscode.Uri.joinPath(folder.uri, `run-${Date.now()}.sat.json`);
+  if (!file) return;
+  await vscode.workspace.fs.writeFile(file, new TextEncoder().encode(content));
+  await vscode.window.showTextDocument(file);
+}
+
+/** Makes a configuration file with every common setting, and opens it. */
+export async function createConfigFile(): Promise<void> {
+  await editAsFile(configOf({ dataSet: 'digits', rate: 0.4, method: 'sat', epochs: 40 }));
+}
+
+type Outcome = { choices: Answers; action: 'start' | 'edit' } | undefined;
+
+async function ask(lab: Lab, last: Choices): Promise<Outcome> {
+  const title = vscode.l10n.t('Start Run');
+  const dataSets = await lab.dataSets();
+  const answers: Partial<Answers> = {};
+  let step = 1;
+  for (;;) {
+    const common = { title, step, totalSteps: steps };
+    const answer =
+      step === 1
+        ? await askStep({ ...common, ...dataSetStep(dataSets, last) })
+        : step === 2
+          ? await askStep({ ...common, ...rateStep(last) })
+          : step === 3
+            ? await askStep({ ...common, ...methodStep(last) })
+            : await askStep({ ...common, ...lastStep(answers as Answers, last) });
+    if (answer === undefined) return undefined;
+    if (answer === back) {
+      step -= 1;
+      continue;
+    }
+    if (step === 1) answers.dataSet = String(answer);
+    else if (step === 2) answers.rate = Number(answer);
+    else if (step === 3) answers.method = String(answer);
+    else if (typeof answer === 'object') {
+      return { choices: { ...(answers as Answers), epochs: answer.epochs }, action: answer.action };
+    }
+    step += 1;
+  }
+}
+
+type Question<T> = Pick<Step<T>, 'placeholder' | 'items' | 'preferred'>;
+
+function dataSetStep(dataSets: Awaited<ReturnType<Lab['dataSets']>>, last: Choices): Question<string> {
+  const items = dataSets
+    .filter(({ ok }) => ok)
+    .map(({ name, message }) => ({ label: name, description: message, value: name }));
+  return {
+    placeholder: vscode.l10n.t('Data set (others: give data.root in a configuration file)'),
+    items,
+    preferred: last.dataSet ?? 'digits',
+  };
+}
+
+function rateStep(last: Choices): Question<number> {
+  const items = [0.4, 0, 0.2, 0.6, 0.8].map((rate) => ({
+    label: rate === 0 ? vscode.l10n.t('no noise') : `${rate * 100} %`,
+    description:
+      rate === 0
+        ? vscode.l10n.t('the labels as they are')
+        : vscode.l10n.t('of the training labels drawn anew, uniformly over all classes'),
+    value: rate,
+  }));
+  return { placeholder: vscode.l10n.t('Corrupted labels'), items, preferred: last.rate ?? 0.4 };
+}
+
+function methodStep(last: Choices): Question<MethodName> {
+  const names = Object.keys(methodTitles) as MethodName[];
+  const items = names.map((name) => ({
+    label: methodTitles[name].short,
+    description: methodTitles[name].long,
+    value: name,
+  }));
+  const preferred = names.find((name) => name === (last.method ?? 'sat'));
+  return { placeholder: vscode.l10n.t('Method'), items, preferred };
+}
+
+type Start = { epochs: number; action: 'start' | 'edit' };
+
+function lastStep(answers: Answers, last: Choices): Question<Start> {
+  const what = describeConfig(resolveConfig(configOf({ ...answers, epochs: 40 })));
+  const lengths = [...new Set([last.epochs ?? 40, 40, 10, 100])];
+  const start = lengths.map((epochs) => ({
+    label: `$(play) ${vscode.l10n.t('Start')}`,
+    description: `${what}, ${vscode.l10n.t('{0} epochs', epochs)}`,
+    value: { epochs, action: 'start' as const },
+  }));
+  const edit = {
+    label: `$(edit) ${vscode.l10n.t('Edit as a File')}`,
+    description: vscode.l10n.t('write a *.sat.json with these settings and open it'),
+    value: { epochs: last.epochs ?? 40, action: 'edit' as const },
+  };
+  return { placeholder: vscode.l10n.t('What will run'), items: [...start, edit] };
+}

@@ -1,0 +1,198 @@
+import * as vscode from 'vscode';
+import { formatMetric, metricWords } from '../lab/format';
+import type { Run, RunCheckpoint } from '../lab/run';
+import type { RunStatus } from '../protocol/run';
+import { bestWords, groupOf, headlineWords, labelsByRun, stateWords } from './describe';
+import type { Lab } from './lab';
+
+interface GroupNode {
+  kind: 'group';
+  key: string;
+  label: string;
+  runs: Run[];
+}
+interface RunNode {
+  kind: 'run';
+  run: Run;
+  group: GroupNode;
+}
+interface CheckpointNode {
+  kind: 'checkpoint';
+  run: Run;
+  checkpoint: RunCheckpoint;
+}
+export type Node = GroupNode | RunNode | CheckpointNode;
+
+const icons: Record<RunStatus, vscode.ThemeIcon> = {
+  queued: new vscode.ThemeIcon('clock'),
+  running: new vscode.ThemeIcon('sync~spin', new vscode.ThemeColor('charts.blue')),
+  completed: new vscode.ThemeIcon('pass', new vscode.ThemeColor('testing.iconPassed')),
+  failed: new vscode.ThemeIcon('error', new vscode.ThemeColor('testing.iconFailed')),
+  stopped: new vscode.ThemeIcon('circle-slash', new vscode.ThemeColor('disabledForeground')),
+  lost: new vscode.ThemeIcon('debug-disconnect', new vscode.ThemeColor('list.warningForeground')),
+};
+
+/** The run explorer: groups, their runs, and a run's checkpoints. */
+export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
+  private readonly emitter = new vscode.EventEmitter<Node | undefined>();
+  private readonly subscriptions: vscode.Disposable[];
+  private readonly nodes = new Map<Run, RunNode>();
+  private labels = new Map<Run, string>();
+  private filterText = '';
+
+  readonly onDidChangeTreeData = this.emitter.event;
+
+  constructor(private readonly lab: Lab) {
+    this.subscriptions = [
+      this.emitter,
+      lab.onDidChangeList(() => this.emitter.fire(undefined)),
+      // Only the row of that run is drawn anew, so that nothing moves under the pointer.
+      lab.onDidChangeRun((run) => {
+        const node = this.nodes.get(run);
+        this.emitter.fire(node);
+        if (node && node.group.runs.length > 1) this.emitter.fire(node.group);
+      }),
+    ];
+  }
+
+  get filter(): string {
+    return this.filterText;
+  }
+
+  set filter(text: string) {
+    this.filterText = text;
+    void vscode.commands.executeCommand('setContext', 'satLab.filtered', text !== '');
+    this.emitter.fire(undefined);
+  }
+
+  dispose(): void {
+    for (const subscription of this.subscriptions) subscription.dispose();
+  }
+
+  async getChildren(node?: Node): Promise<Node[]> {
+    if (!node) {
+      await this.lab.load();
+      return this.roots();
+    }
+    if (node.kind === 'group') return node.runs.map((run) => this.nodeOf(run, node));
+    if (node.kind === 'run') {
+      return node.run.checkpoints.map((checkpoint) => ({ kind: 'checkpoint', run: node.run, checkpoint }));
+    }
+    return [];
+  }
+
+  getParent(node: Node): Node | undefined {
+    if (node.kind === 'run') return node.group.runs.length > 1 ? node.group : undefined;
+    return node.kind === 'checkpoint' ? this.nodes.get(node.run) : undefined;
+  }
+
+  getTreeItem(node: Node): vscode.TreeItem {
+    switch (node.kind) {
+      case 'group':
+        return groupItem(node);
+      case 'run':
+        return this.runItem(node);
+      case 'checkpoint':
+        return checkpointItem(node);
+    }
+  }
+
+  nodeFor(run: Run): RunNode | undefined {
+    return this.nodes.get(run);
+  }
+
+  /** Groups of one run are that run itself. */
+  private roots(): Node[] {
+    const words = this.filterText.toLowerCase();
+    this.labels = labelsByRun(this.lab.runs);
+    this.nodes.clear();
+    const groups = new Map<string, GroupNode>();
+    for (const run of this.lab.runs) {
+      const { key, label } = groupOf(run);
+      const text = `${label} ${this.labels.get(run) ?? ''} ${run.name} ${run.status}`.toLowerCase();
+      if (!text.includes(words)) continue;
+      const group = groups.get(key) ?? { kind: 'group', key, label, runs: [] };
+      group.runs.push(run);
+      groups.set(key, group);
+    }
+    return [...groups.values()].map((group) => {
+      const [only] = group.runs;
+      for (const run of group.runs) this.nodeOf(run, group);
+      return group.runs.length === 1 && only ? this.nodeOf(only, group) : group;
+    });
+  }
+
+  private nodeOf(run: Run, group: GroupNode): RunNode {
+    const known = this.nodes.get(run);
+    if (known) return known;
+    const node: RunNode = { kind: 'run', run, group };
+    this.nodes.set(run, node);
+    return node;
+  }
+
+  private runItem({ run, group }: RunNode): vscode.TreeItem {
+    const label = group.runs.length === 1 ? run.name : (this.labels.get(run) ?? run.name);
+    const item = new vscode.TreeItem(
+      label,
+      run.checkpoints.length > 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
+    );
+    item.id = run.folder;
+    const state = stateWords(run);
+    item.description = [headlineWords(run), state || bestWords(run)].filter((part) => part !== '').join('  ');
+    item.iconPath = icons[run.status];
+    item.contextValue = `run.${run.status}`;
+    item.accessibilityInformation = { label: `${label}, ${run.status}, ${item.description}` };
+    item.tooltip = runTooltip(run);
+    item.command = { command: 'satLab.openRun', title: vscode.l10n.t('Open Run'), arguments: [{ kind: 'run', run }] };
+    return item;
+  }
+}
+
+function groupItem({ key, label, runs }: GroupNode): vscode.TreeItem {
+  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Expanded);
+  item.id = key;
+  item.contextValue = 'group';
+  const ended = runs.filter(({ status }) => status !== 'running' && status !== 'queued').length;
+  item.description = ended === runs.length ? vscode.l10n.t('{0} runs', runs.length) : `${ended}/${runs.length}`;
+  return item;
+}
+
+function checkpointItem({ run, checkpoint }: CheckpointNode): vscode.TreeItem {
+  const label = checkpoint.name === 'best' ? `best (epoch ${checkpoint.epoch})` : checkpoint.name;
+  const item = new vscode.TreeItem(label);
+  item.id = checkpoint.path;
+  if (checkpoint.headline !== undefined && run.headline)
+    item.description = formatMetric(run.headline, checkpoint.headline);
+  item.iconPath = new vscode.ThemeIcon(checkpoint.name === 'best' ? 'star-empty' : 'save');
+  item.contextValue = 'checkpoint';
+  item.tooltip = checkpoint.path;
+  return item;
+}
+
+function runTooltip(run: Run): vscode.MarkdownString {
+  const { record, runtime } = run;
+  const text = new vscode.MarkdownString();
+  text.appendMarkdown(`**`).appendText(run.name).appendMarkdown(`**\n\n| | |\n|---|---|\n`);
+  const row = (name: string, value: string) => {
+    if (value !== '')
+      text.appendMarkdown(`| ${name} | `).appendText(value.replace(/[|\n]/g, ' ')).appendMarkdown(' |\n');
+  };
+  row(vscode.l10n.t('Status'), [run.status, run.statusNote ?? ''].filter((part) => part !== '').join(': '));
+  for (const metric of run.series.keys()) {
+    const [last, best] = [run.latest(metric), run.best(metric)];
+    if (last && best && /accuracy|recovery/.test(metric)) {
+      row(metricWords(metric), `${formatMetric(metric, last.value)}, best ${formatMetric(metric, best.value)}`);
+    }
+  }
+  const config = record?.config ?? {};
+  for (const key of ['method', 'data', 'model', 'optimizer'])
+    row(key, JSON.stringify(config[key] ?? '').replace(/["{}]/g, ' '));
+  row(vscode.l10n.t('Runtime'), runtime ?? '');
+  row(vscode.l10n.t('Created'), record ? new Date(record.created).toLocaleString() : '');
+  row(
+    vscode.l10n.t('Commit'),
+    record?.git ? `${record.git.commit.slice(0, 10)}${record.git.dirty ? ', dirty' : ''}` : '',
+  );
+  row(vscode.l10n.t('Folder'), run.folder);
+  return text;
+}

@@ -1,0 +1,320 @@
+import {
+  Chart,
+  Filler,
+  LinearScale,
+  LineController,
+  LineElement,
+  PointElement,
+  type ChartDataset,
+  type Plugin,
+} from 'chart.js';
+import zoom from 'chartjs-plugin-zoom';
+import { html, LitElement, type PropertyValues, type TemplateResult } from 'lit';
+import { customElement, property, query } from 'lit/decorators.js';
+import { dashOf, formatValue, metricLabel, type Family } from './families';
+import { meanOf, nearest, type XY } from './lines';
+import type { Store } from './store';
+import { methodColor, themeColor, withOpacity } from './theme';
+import type { RunView } from '../src/protocol/panel';
+
+/** A row of the table at the pointer. */
+export interface HoverRow {
+  label: string;
+  value: number;
+  color: string;
+  run: string;
+}
+
+/** Where all charts of the panel look: one vertical line, one zoom. */
+export interface View {
+  hoverX: number | undefined;
+  pinned: boolean;
+  min: number | undefined;
+  max: number | undefined;
+}
+
+interface Line extends ChartDataset<'line', XY[]> {
+  /** Empty for a mean over several runs. */
+  runKey: string;
+  words: string;
+  /** Bands are background: they are not listed at the pointer. */
+  band: boolean;
+}
+
+/** The vertical line at the pointer, and the quiet mark where SAT begins. */
+const marks: Plugin<'line'> = {
+  id: 'marks',
+  afterDatasetsDraw(chart) {
+    const owner = owners.get(chart);
+    if (!owner) return;
+    const start = owner.startMark;
+    if (start !== undefined) drawVertical(chart, start, '--vscode-descriptionForeground', 'SAT starts');
+    const { hoverX } = owner.view;
+    if (hoverX !== undefined) drawVertical(chart, hoverX, '--vscode-foreground');
+  },
+};
+
+const owners = new WeakMap<Chart, SatChart>();
+
+Chart.register(LineController, LineElement, PointElement, LinearScale, Filler, zoom, marks);
+
+function drawVertical(chart: Chart, value: number, color: string, words?: string): void {
+  const scale = chart.scales['x'];
+  if (!scale || value < scale.min || value > scale.max) return;
+  const { ctx, chartArea } = chart;
+  const x = scale.getPixelForValue(value);
+  ctx.save();
+  ctx.strokeStyle = withOpacity(themeColor(color), 0.6);
+  ctx.setLineDash(words === undefined ? [] : [2, 4]);
+  ctx.beginPath();
+  ctx.moveTo(x, chartArea.top);
+  ctx.lineTo(x, chartArea.bottom);
+  ctx.stroke();
+  if (words !== undefined) {
+    ctx.fillStyle = themeColor(color);
+    ctx.font = `11px ${themeColor('--vscode-font-family')}`;
+    ctx.fillText(words, x + 4, chartArea.bottom - 6);
+  }
+  ctx.restore();
+}
+
+/** One chart: the lines of one family of metrics for all shown runs. */
+@customElement('sat-chart')
+export class SatChart extends LitElement {
+  @property({ attribute: false }) store!: Store;
+  @property({ attribute: false }) family!: Family;
+  @property({ attribute: false }) metrics: readonly string[] = [];
+  @property({ attribute: false }) view!: View;
+  /** Counts changes of the store, which is changed in place. */
+  @property({ attribute: false }) version = 0;
+  @query('canvas') private readonly canvas!: HTMLCanvasElement;
+  private chart: Chart<'line', XY[]> | undefined;
+  private lowest = Infinity;
+  private highest = -Infinity;
+  private selection = '';
+
+  /** Light DOM: the page's one style sheet and the icon font reach it. */
+  protected override createRenderRoot(): this {
+    return this;
+  }
+
+  /** x of the first epoch in which the targets of the shown SAT runs move, if they agree on it. */
+  get startMark(): number | undefined {
+    if (!this.store.inEpochs) return undefined;
+    const starts = new Set(this.store.shown.map(({ startEpoch }) => startEpoch).filter((start) => start !== undefined));
+    return starts.size === 1 ? [...starts][0] : undefined;
+  }
+
+  /** What stands at an x, largest first. */
+  rowsAt(x: number): HoverRow[] {
+    const lines = (this.chart?.data.datasets ?? []) as Line[];
+    return lines
+      .filter(({ band }) => !band)
+      .flatMap(({ data, words, borderColor, runKey }) => {
+        const point = nearest(data, x);
+        return point ? [{ label: words, value: point.y, color: String(borderColor), run: runKey }] : [];
+      })
+      .sort((a, b) => b.value - a.value);
+  }
+
+  protected override render(): TemplateResult {
+    const { title, subtitle } = this.family;
+    return html`<figure class="chart">
+      <figcaption><span class="chart-title">${title}</span><span class="chart-subtitle">${subtitle}</span></figcaption>
+      <div class="canvas-holder">
+        <canvas
+          tabindex="0"
+          role="img"
+          aria-label="${title} ${subtitle}. Arrow keys move along the curve."
+          @mousemove=${this.onMove}
+          @mouseleave=${() => this.tell('hover', undefined)}
+          @click=${() => this.tell('pin', undefined)}
+          @dblclick=${() => this.tell('zoom', undefined)}
+          @keydown=${this.onKey}
+        ></canvas>
+      </div>
+    </figure>`;
+  }
+
+  protected override firstUpdated(): void {
+    const text = () => themeColor('--vscode-descriptionForeground');
+    const grid = () => withOpacity(themeColor('--vscode-foreground'), 0.12);
+    const font = { family: themeColor('--vscode-font-family'), size: 11 };
+    const { percent } = this.family;
+    this.chart = new Chart(this.canvas, {
+      type: 'line',
+      data: { datasets: [] },
+      options: {
+        animation: false,
+        responsive: true,
+        maintainAspectRatio: false,
+        parsing: false,
+        normalized: true,
+        events: [],
+        elements: { point: { radius: 0 }, line: { borderWidth: 1.5 } },
+        scales: {
+          x: {
+            type: 'linear',
+            title: { display: true, text: 'epoch', color: text(), font },
+            ticks: { color: text, font, maxTicksLimit: 8, maxRotation: 0 },
+            grid: { color: grid },
+            border: { display: false },
+          },
+          y: {
+            type: 'linear',
+            ticks: {
+              color: text,
+              font,
+              maxTicksLimit: 6,
+              callback: (value) =>
+                percent
+                  ? `${Number((Number(value) * 100).toFixed(1))} %`
+                  : Number(Number(value).toPrecision(6)).toString(),
+            },
+            grid: { color: grid },
+            border: { display: false },
+          },
+        },
+        plugins: {
+          zoom: {
+            zoom: {
+              drag: { enabled: true, threshold: 8, backgroundColor: 'rgba(128, 128, 128, 0.25)' },
+              mode: 'x',
+              onZoomComplete: ({ chart }) => {
+                const scale = chart.scales['x'];
+                if (scale) this.tell('zoom', { min: scale.min, max: scale.max });
+              },
+            },
+          },
+        },
+      },
+    });
+    owners.set(this.chart, this);
+    this.draw();
+  }
+
+  protected override updated(changed: PropertyValues<this>): void {
+    if (!this.chart) return;
+    // A moving pointer needs the line drawn anew, not the data.
+    if (changed.has('version') || changed.has('metrics')) this.draw();
+    else this.chart.draw();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.chart?.destroy();
+    this.chart = undefined;
+  }
+
+  /** Takes the data and the zoom from the store and the view, and draws at once. */
+  draw(): void {
+    const { chart } = this;
+    if (!chart) return;
+    const lines = this.metrics.flatMap((metric) => this.linesOf(metric));
+    chart.data.datasets = lines;
+    const [x, y] = [chart.options.scales?.['x'], chart.options.scales?.['y']];
+    const label = { text: this.store.inEpochs ? 'epoch' : 'step', color: themeColor('--vscode-descriptionForeground') };
+    if (x && 'title' in x && x.title) Object.assign(x.title, label);
+    const { min, max } = this.view;
+    if (x) Object.assign(x, { min: min ?? 0, max });
+    this.keepRange(lines);
+    if (y) Object.assign(y, { suggestedMin: this.lowest, suggestedMax: this.highest });
+    chart.update('none');
+    this.describe(lines);
+  }
+
+  /** The y range grows but does not shrink while one is looking at the same runs. */
+  private keepRange(lines: readonly Line[]): void {
+    const selection = this.store.selected.join('\n');
+    if (selection !== this.selection) [this.lowest, this.highest, this.selection] = [Infinity, -Infinity, selection];
+    for (const { data } of lines) {
+      for (const { y } of data) {
+        if (!Number.isFinite(y)) continue;
+        this.lowest = Math.min(this.lowest, y);
+        this.highest = Math.max(this.highest, y);
+      }
+    }
+    if (this.lowest === Infinity) [this.lowest, this.highest] = [0, 1];
+  }
+
+  private linesOf(metric: string): Line[] {
+    const { shown } = this.store;
+    const methods = [...new Set(this.store.runs.map(({ method }) => method))];
+    const variants = new Map<string, RunView[]>();
+    for (const run of shown) variants.set(run.variant, [...(variants.get(run.variant) ?? []), run]);
+    return [...variants.values()].flatMap((runs) => {
+      const [first] = runs;
+      if (!first) return [];
+      const color = methodColor(first.method, methods);
+      const traces = runs
+        .map((run) => ({ run: run.key, label: run.label, points: this.store.trace(run, metric) }))
+        .filter(({ points }) => points.length > 0);
+      const mean = meanOf(traces);
+      const manyMetrics = this.metrics.length > 1;
+      const words = (label: string) => (manyMetrics ? `${label}, ${metricLabel(metric)}` : label);
+      const base = { borderDash: dashOf(metric), borderColor: color, backgroundColor: color, band: false };
+      const single = traces.map(({ run, label, points }) => ({
+        ...base,
+        data: points,
+        runKey: run,
+        words: words(label),
+        ...(mean ? { borderColor: withOpacity(color, 0.35), borderWidth: 1 } : {}),
+      }));
+      if (!mean) return single;
+      const band = {
+        ...base,
+        borderWidth: 0,
+        band: true,
+        runKey: '',
+        words: '',
+        backgroundColor: withOpacity(color, 0.15),
+      };
+      return [
+        {
+          ...base,
+          data: mean.mean,
+          borderWidth: 2.5,
+          runKey: '',
+          words: words(`${first.method}, mean of ${traces.length}`),
+        },
+        ...single,
+        { ...band, data: mean.upper, fill: '+1' },
+        { ...band, data: mean.lower },
+      ];
+    });
+  }
+
+  /** What is drawn, readable from outside: for tests and for measuring how long a point takes. */
+  private describe(lines: readonly Line[]): void {
+    const single = lines.filter(({ band }) => !band);
+    this.canvas.dataset['points'] = String(single.reduce((sum, { data }) => sum + data.length, 0));
+    this.canvas.dataset['lines'] = String(single.length);
+    this.canvas.dataset['lastX'] = String(Math.max(...single.map(({ data }) => data.at(-1)?.x ?? 0)));
+    this.canvas.dataset['drawnAt'] = String(Date.now());
+  }
+
+  private readonly onMove = (event: MouseEvent): void => {
+    const scale = this.chart?.scales['x'];
+    const x = scale?.getValueForPixel(event.offsetX);
+    if (scale && x !== undefined) this.tell('hover', { x: Math.min(scale.max, Math.max(scale.min, x)), at: event });
+  };
+
+  /** Arrow keys move from point to point; what stands there is read aloud by the panel. */
+  private readonly onKey = (event: KeyboardEvent): void => {
+    const direction = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const points = ((this.chart?.data.datasets ?? []) as Line[]).find(({ band }) => !band)?.data;
+    if (direction === undefined || !points || points.length === 0) return;
+    event.preventDefault();
+    const { hoverX } = this.view;
+    const here = hoverX === undefined ? -1 : points.findIndex((point) => point === nearest(points, hoverX));
+    const next = points[Math.min(points.length - 1, Math.max(0, here + direction))];
+    if (!next) return;
+    this.tell('hover', { x: next.x });
+    const rows = this.rowsAt(next.x).map(({ label, value }) => `${label} ${formatValue(value, this.family.percent)}`);
+    this.tell('say', `${this.store.inEpochs ? 'epoch' : 'step'} ${Number(next.x.toFixed(2))}: ${rows.join(', ')}`);
+  };
+
+  private tell(name: string, detail: unknown): void {
+    this.dispatchEvent(new CustomEvent(`chart-${name}`, { detail, bubbles: true }));
+  }
+}

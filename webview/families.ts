@@ -1,0 +1,114 @@
+/** Which metrics share a chart, and which question the chart answers. A new kind of chart is one entry here. */
+export interface Family {
+  key: string;
+  /** The question that the chart answers. */
+  title: string;
+  /** Metric and unit. */
+  subtitle: string;
+  /** Metrics in [0, 1] are shown in percent. */
+  percent: boolean;
+}
+
+interface KnownFamily extends Family {
+  metrics: RegExp;
+}
+
+const known: readonly KnownFamily[] = [
+  {
+    key: 'test',
+    metrics: /^(test|val)\/(clean_)?accuracy$/,
+    title: 'Does accuracy on new images fall back?',
+    subtitle: 'accuracy on test and validation images',
+    percent: true,
+  },
+  {
+    key: 'memorisation',
+    metrics: /^train(_eval)?\/(clean_)?accuracy$/,
+    title: 'Are wrong labels memorised?',
+    subtitle: 'accuracy on the training images, against given and against true labels',
+    percent: true,
+  },
+  {
+    key: 'recovery',
+    metrics: /^sat\/label_recovery$/,
+    title: 'How many labels are recovered?',
+    subtitle: 'share of soft targets whose largest entry is the true label',
+    percent: true,
+  },
+  {
+    key: 'loss',
+    metrics: /(^|\/)loss$/,
+    title: 'Is it still learning?',
+    subtitle: 'loss, nats',
+    percent: false,
+  },
+  {
+    key: 'entropy',
+    metrics: /^sat\/target_entropy$/,
+    title: 'How sure are the targets?',
+    subtitle: 'mean entropy of the soft targets, nats',
+    percent: false,
+  },
+  { key: 'lr', metrics: /^lr$/, title: 'Learning rate', subtitle: 'of the optimiser', percent: false },
+  {
+    key: 'speed',
+    metrics: /^images_per_second$/,
+    title: 'How fast is it?',
+    subtitle: 'training images per second',
+    percent: false,
+  },
+];
+
+/** The chart that a metric belongs to: a known one, else one for all metrics whose names begin alike. */
+export function familyOf(metric: string): Family {
+  const found = known.find(({ metrics }) => metrics.test(metric));
+  if (found) return found;
+  const [first = metric] = metric.split('/');
+  const percent = /accuracy|recovery|utilization/.test(metric);
+  return { key: `other ${first} ${percent}`, title: first, subtitle: percent ? 'share' : 'value', percent };
+}
+
+/** Charts in this order: known ones as above, then the rest by name. */
+export function familyOrder(a: Family, b: Family): number {
+  const place = ({ key }: Family) => {
+    const i = known.findIndex((family) => family.key === key);
+    return i < 0 ? known.length : i;
+  };
+  return place(a) - place(b) || a.key.localeCompare(b.key);
+}
+
+/** How a metric is called in a legend: "test", "train, true labels". */
+export function metricLabel(metric: string): string {
+  const names: Record<string, string> = {
+    'train/accuracy': 'training, running',
+    'train_eval/accuracy': 'given labels',
+    'train_eval/clean_accuracy': 'true labels',
+    'val/accuracy': 'validation, given labels',
+    'val/clean_accuracy': 'validation, true labels',
+    'test/accuracy': 'test',
+    'train/loss': 'training',
+    'test/loss': 'test',
+    'sat/label_recovery': 'recovered',
+    'sat/target_entropy': 'entropy',
+  };
+  return names[metric] ?? metric;
+}
+
+/** Line styles tell the metrics of one chart apart. */
+const dashes: Record<string, number[]> = {
+  'train/accuracy': [2, 3],
+  'train_eval/clean_accuracy': [6, 3],
+  'val/accuracy': [6, 3],
+  'val/clean_accuracy': [2, 3],
+  'train/loss': [2, 3],
+};
+
+export function dashOf(metric: string): number[] {
+  return dashes[metric] ?? [];
+}
+
+/** A value in words, with the unit. */
+export function formatValue(value: number, percent: boolean): string {
+  if (!Number.isFinite(value)) return String(value);
+  return percent ? `${(value * 100).toFixed(1)} %` : Number(value.toPrecision(4)).toString();
+}

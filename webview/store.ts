@@ -1,0 +1,63 @@
+import type { RunView, ToWebview } from '../src/protocol/panel';
+import type { XY } from './lines';
+
+interface Points {
+  steps: number[];
+  values: number[];
+}
+
+/** What the host has sent: runs, which are shown, and their points. */
+export class Store {
+  runs: RunView[] = [];
+  selected: string[] = [];
+  /** Undefined before the first message. */
+  reading: boolean | undefined;
+  private readonly points = new Map<string, Map<string, Points>>();
+
+  apply(message: ToWebview): void {
+    switch (message.type) {
+      case 'runs':
+        this.runs = message.runs;
+        this.selected = message.selected;
+        this.reading = message.reading;
+        for (const run of this.points.keys()) if (!this.selected.includes(run)) this.points.delete(run);
+        return;
+      case 'run':
+        this.runs = this.runs.map((run) => (run.key === message.run.key ? message.run : run));
+        return;
+      case 'points': {
+        const metrics = this.points.get(message.run) ?? new Map<string, Points>();
+        this.points.set(message.run, metrics);
+        const points = metrics.get(message.metric) ?? { steps: [], values: [] };
+        metrics.set(message.metric, points);
+        points.steps.splice(message.from, Infinity, ...message.steps);
+        points.values.splice(message.from, Infinity, ...message.values);
+      }
+    }
+  }
+
+  /** Shown runs, in the order of selection. */
+  get shown(): RunView[] {
+    return this.selected
+      .map((key) => this.runs.find((run) => run.key === key))
+      .filter((run): run is RunView => run !== undefined);
+  }
+
+  /** All metrics of the shown runs. */
+  get metrics(): string[] {
+    return [...new Set(this.selected.flatMap((key) => [...(this.points.get(key)?.keys() ?? [])]))].sort();
+  }
+
+  /** Whether all shown runs tell how many steps an epoch has, so that x can be in epochs. */
+  get inEpochs(): boolean {
+    return this.shown.every(({ epochs, steps }) => epochs !== undefined && steps !== undefined);
+  }
+
+  /** A run's points of a metric, in the order of x. */
+  trace({ key, epochs, steps }: RunView, metric: string): XY[] {
+    const points = this.points.get(key)?.get(metric);
+    if (!points) return [];
+    const scale = this.inEpochs && epochs !== undefined && steps !== undefined ? epochs / steps : 1;
+    return points.steps.map((step, i) => ({ x: step * scale, y: points.values[i] ?? NaN }));
+  }
+}
