@@ -37,7 +37,8 @@ export function decodeIdx(bytes: Uint8Array, dimensions: number, file: string): 
       `${file} is damaged: expected ${shape.join(' × ')} = ${size} bytes of data, found ${raw.length - start}. Get the file again.`,
     );
   }
-  return { shape, data: raw.subarray(start) };
+  // A plain array of bytes: a Buffer's slice() would be a view.
+  return { shape, data: new Uint8Array(raw.buffer, raw.byteOffset + start, size) };
 }
 
 function unzip(bytes: Uint8Array, file: string): Uint8Array {

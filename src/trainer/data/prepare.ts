@@ -37,10 +37,11 @@ export function prepareTrainingData(
   const noisy = noise && applyNoise(train.labels, classNames.length, { ...noise, seed: noise.seed ?? seed });
   const given = noisy?.given ?? train.labels;
   const all = train.labels.length;
-  const kept = all - Math.floor(validation * all);
+  const kept = all - validationCount(validation, all);
   const used = Math.min(limit ?? kept, kept);
-  if (used < 2)
+  if (used < 2) {
     throw new Problem(`data: only ${used} training images are left. Raise data.limit or lower data.validation.`);
+  }
   const size = shape[0] * shape[1] * shape[2];
   const part = (from: number, to: number): Part => ({
     length: to - from,
@@ -49,4 +50,9 @@ export function prepareTrainingData(
     given: given.subarray(from, to),
   });
   return { train: part(0, used), validation: part(kept, all), given, noise: noisy?.record };
+}
+
+/** How many samples at the end are kept: a share below 1, truncated as Python's int() does, or a number of samples. */
+export function validationCount(validation: number, samples: number): number {
+  return validation < 1 ? Math.trunc(validation * samples) : Math.min(Math.trunc(validation), samples);
 }

@@ -1,19 +1,27 @@
-import type { DataSetName } from '../../protocol/data';
+import { dataSchema, type DataSetName } from '../../protocol/data';
 import { messageOf } from '../problem';
 import { digits } from './digits';
-import { mnist } from './mnist';
-import type { DataPlaces, DataSet } from './types';
+import { fashionMnist, mnist } from './mnist';
+import type { DataPlaces, DataSet, DataSetSource, FileFinding } from './types';
 
-/** Every data set that a configuration can name: a loader each. */
-const loaders: Record<DataSetName, (places: DataPlaces) => Promise<DataSet>> = {
+/** Every data set that a configuration can name. */
+const sources: Record<DataSetName, DataSetSource> = {
   digits,
-  mnist: (places) => mnist('mnist', places),
-  'fashion-mnist': (places) => mnist('fashion-mnist', places),
+  mnist,
+  'fashion-mnist': fashionMnist,
 };
 
-/** Loads a data set. @throws Problem or Error that names the file and what to do */
+/** Every data set with one line on it and on where its files come from. */
+export function describeDataSets(): { name: DataSetName; description: string; whereToGet: string }[] {
+  return dataSchema.options.map(({ shape, description }) => {
+    const name = shape.name.value;
+    return { name, description: description ?? name, whereToGet: sources[name].whereToGet };
+  });
+}
+
+/** Loads a data set. @throws Problem that names the file, what is wrong and what to do */
 export function loadDataSet(name: DataSetName, places: DataPlaces): Promise<DataSet> {
-  return loaders[name](places);
+  return sources[name].load(places);
 }
 
 /** What `sat data check` tells of a data set. */
@@ -21,27 +29,30 @@ export interface DataCheck {
   name: string;
   ok: boolean;
   message: string;
+  files: FileFinding[];
 }
 
-/** Reads a data set whole, and says in one line what it is or what is wrong with it. Never throws. */
+/** Reads a data set whole, and says in one line what it is or what is wrong with it, and of each file. Never throws. */
 export async function checkDataSet(name: string, places: DataPlaces): Promise<DataCheck> {
   if (!isDataSet(name)) {
-    return { name, ok: false, message: `${name} is not known. Known are ${Object.keys(loaders).join(', ')}.` };
+    const known = Object.keys(sources).join(', ');
+    return { name, ok: false, message: `${name} is not a data set known here. Known are ${known}.`, files: [] };
   }
+  const files = await sources[name].check(places);
   try {
     const { train, test, shape, classNames } = await loadDataSet(name, places);
     const counts = `${train.labels.length} training and ${test.labels.length} test images`;
-    return { name, ok: true, message: `${counts}, ${shape.join('×')}, ${classNames.length} classes` };
+    return { name, ok: true, message: `${counts}, ${shape.join('×')}, ${classNames.length} classes`, files };
   } catch (error) {
-    return { name, ok: false, message: messageOf(error) };
+    return { name, ok: false, message: messageOf(error), files };
   }
 }
 
 /** Checks all data sets, without a folder of one's own: what is there to be used at once. */
 export function checkAllDataSets(places: DataPlaces): Promise<DataCheck[]> {
-  return Promise.all(Object.keys(loaders).map((name) => checkDataSet(name, places)));
+  return Promise.all(Object.keys(sources).map((name) => checkDataSet(name, places)));
 }
 
 function isDataSet(name: string): name is DataSetName {
-  return name in loaders;
+  return Object.hasOwn(sources, name);
 }

@@ -30,3 +30,24 @@ export interface DataPlaces {
   /** The folder with what the package embeds. */
   mediaFolder: string;
 }
+
+/** One file of a data set, as it lies on the disk. */
+export interface FileFinding {
+  /** Its path; of a missing file the usual one. */
+  file: string;
+  /** In bytes; none for a missing file. */
+  size?: number;
+  status: 'ok' | 'missing' | 'damaged';
+  /** What is in it, or what is wrong with it. */
+  message: string;
+}
+
+/** How a data set comes to be: what a new one has to bring. */
+export interface DataSetSource {
+  /** In words, to end a sentence with. */
+  whereToGet: string;
+  /** @throws Problem that names the file, what is wrong and what to do */
+  load: (places: DataPlaces) => Promise<DataSet>;
+  /** Looks at each file; none when it is not known where they might be. Never throws. */
+  check: (places: DataPlaces) => Promise<FileFinding[]>;
+}
