@@ -16,6 +16,7 @@ import { describeRun } from './runsCommands';
 interface RunOptions extends CommonOptions {
   set: string[];
   runtime?: string;
+  name?: string;
   detach?: boolean;
   ndjson?: boolean;
 }
@@ -31,6 +32,7 @@ export function runCommand(): Command {
       [],
     )
     .option('--runtime <name>', 'auto, tensorflow or wasm')
+    .option('--name <title>', 'a title for the run')
     .option('--detach', 'return as soon as the run has started')
     .option('--ndjson', 'print the run’s events')
     .action(async (file: string, options: RunOptions) => {
@@ -48,7 +50,11 @@ export function runCommand(): Command {
 async function launch(file: string, options: RunOptions): Promise<Run> {
   const wrong = options.set.find((setting) => !/^[^=]+=/.test(setting));
   if (wrong !== undefined) throw new UsageError(`--set ${wrong}: expected key.path=value`);
-  const settings = [...options.set, ...(options.runtime === undefined ? [] : [`runtime=${options.runtime}`])];
+  const settings = [
+    ...options.set,
+    ...(options.runtime === undefined ? [] : [`runtime=${options.runtime}`]),
+    ...(options.name === undefined ? [] : [`name=${JSON.stringify(options.name)}`]),
+  ];
   const configFile = resolve(file);
   const result = await loadConfigFile(configFile, settings);
   if (!result.ok) throw new UsageError(result.problems.map(formatProblem).join('\n     '));

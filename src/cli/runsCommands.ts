@@ -111,6 +111,7 @@ export function stopCommand(): Command {
 interface ResumeOptions extends CommonOptions {
   checkpoint?: string;
   detach?: boolean;
+  ndjson?: boolean;
 }
 
 export function resumeCommand(): Command {
@@ -119,6 +120,7 @@ export function resumeCommand(): Command {
     .argument('<run>')
     .option('--checkpoint <path>', 'the checkpoint to go on from: a file, or its name such as epoch-10')
     .option('--detach', 'return as soon as the run has started')
+    .option('--ndjson', 'print the run’s events')
     .action(async (reference: string, options: ResumeOptions) => {
       const run = await findRun(runsFolder(options), reference);
       const { checkpoint } = options;
@@ -138,10 +140,12 @@ export function deleteCommand(): Command {
       const folder = runsFolder(options);
       if (options.restore) {
         await restoreRun(folder, reference);
+        if (options.json) return print.json({ version: 1, id: reference, deleted: false });
         return print.note(`${reference} is back.`);
       }
       const run = await findRun(folder, reference);
       await trashRun(run);
+      if (options.json) return print.json({ version: 1, id: run.id, deleted: true });
       print.note(`${run.name} is in the trash. "sat delete --restore ${run.id}" brings it back.`);
     });
 }

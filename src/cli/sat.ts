@@ -24,6 +24,8 @@ function program(): Command {
   ]) {
     sat.addCommand(command);
   }
+  // Sub-commands do not inherit it.
+  for (const command of sat.commands.flatMap((command) => [command, ...command.commands])) command.exitOverride();
   return sat;
 }
 

@@ -145,7 +145,7 @@ function dataSetStep(dataSets: Awaited<ReturnType<Lab['dataSets']>>, last: Choic
     .filter(({ ok }) => ok)
     .map(({ name, message }) => ({ label: name, description: message, value: name }));
   return {
-    placeholder: vscode.l10n.t('Data set (others: give data.root in a configuration file)'),
+    placeholder: vscode.l10n.t('Data set'),
     items,
     preferred: last.dataSet ?? 'digits',
   };

@@ -4,7 +4,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { findNodeAtLocation, parseTree, printParseErrorCode, type Node, type ParseError } from 'jsonc-parser';
 import type * as z from 'zod';
 import { configFileSchema, configSchema, documentVersion, type RunConfig } from '../protocol/config';
-import { isObject, layerAt, mergeConfig, sweepLayers, type JsonObject } from './configMerge';
+import { isObject, layerAt, mergeConfig, sweepSettings, type JsonObject } from './configMerge';
 
 /** Something wrong with a configuration, in words. */
 export interface ConfigProblem {
@@ -46,7 +46,7 @@ export async function loadConfigFile(file: string, settings: readonly string[] =
 
 /** The same for a file's text, for example of an editor with unsaved changes. */
 export async function parseConfig(text: string, file: string, settings: readonly string[] = []): Promise<ConfigResult> {
-  const document = parseDocument(text, file);
+  const document = parseDocument(text.replace(/^\uFEFF/, ''), file);
   if (!document.ok) return document;
   const locate = locator(document.tree, text);
   const loaded = await withExtends(document.value, file, [resolve(file)]);
@@ -56,18 +56,23 @@ export async function parseConfig(text: string, file: string, settings: readonly
   if (!checked.success) {
     return failure({ file, path: 'sweep', ...locate(['sweep']), message: 'expected lists of values by path' });
   }
+  const byHand = settings.map(parseSetting);
   const cells: ConfigCell[] = [];
-  for (const { layer, settings: ofSweep } of sweepLayers(checked.data ?? {})) {
-    const layered = settings.reduce(
-      (config, setting) => mergeConfig(config, settingLayer(setting)),
-      mergeConfig(rest, layer),
+  for (const ofSweep of sweepSettings(checked.data ?? {})) {
+    // One after the other, not joined first: null must remove what the file says, not what another setting says.
+    const layers = [...Object.entries(ofSweep), ...byHand].map(([path, value]) =>
+      withAbsolutePaths(layerAt(path, value), dirname(resolve(file))),
     );
+    const layered = layers.reduce<JsonObject>((config, layer) => mergeConfig(config, layer), rest);
     const resolved = configSchema.safeParse(layered);
     if (!resolved.success) {
-      const problems = resolved.error.issues.flatMap((issue) => describeIssue(issue, layered));
+      const described = resolved.error.issues.flatMap((issue) => describeIssue(issue, layered));
+      // A value that came from elsewhere (an extended file, a setting by hand) has no place in this file.
+      const place = (keys: readonly string[]) =>
+        canonical(valueAt(document.value, keys)) === canonical(valueAt(layered, keys)) ? locate(keys) : {};
       return {
         ok: false,
-        problems: problems.map(({ keys, message }) => ({ file, path: keys.join('.'), ...locate(keys), message })),
+        problems: described.map(({ keys, message }) => ({ file, path: keys.join('.'), ...place(keys), message })),
       };
     }
     cells.push({ config: resolved.data, hash: cellHash(resolved.data), settings: ofSweep });
@@ -147,14 +152,23 @@ function segment(key: string): string | number {
   return /^\d+$/.test(key) ? Number(key) : key;
 }
 
+/** The weakest layer: the names that select options, so that an option can be given without its name. */
+const defaultNames: JsonObject = {
+  method: { name: 'sat' },
+  data: { name: 'digits' },
+  model: { name: 'small-cnn' },
+  optimizer: { name: 'sgd' },
+};
+
 type Extended = { ok: true; value: JsonObject } | { ok: false; problems: ConfigProblem[] };
 
 /** The file's own content over that of what it extends; paths to data become absolute, file by file. */
 async function withExtends(value: JsonObject, file: string, chain: readonly string[]): Promise<Extended> {
   const { extends: parent, $schema: _schema, ...own } = value;
   const layer = withAbsolutePaths(own, dirname(resolve(file)));
-  if (parent === undefined) return { ok: true, value: mergeConfig({}, layer) };
+  if (parent === undefined) return { ok: true, value: mergeConfig(defaultNames, layer) };
   if (typeof parent !== 'string') return failure({ file, path: 'extends', message: 'expected a file name' });
+  if (parent.startsWith('preset:')) return failure({ file, path: 'extends', message: 'there are no presets yet' });
   const target = resolve(dirname(file), parent);
   if (chain.includes(target)) {
     return failure({ file, path: 'extends', message: `${parent} extends this file in turn. Break the circle.` });
@@ -187,17 +201,15 @@ function withAbsolutePaths(config: JsonObject, folder: string): JsonObject {
   };
 }
 
-/** `a.b=value` as a layer; the value is JSON where it can be, else a string. */
-function settingLayer(setting: string): JsonObject {
+/** `a.b=value` as a path and a value; the value is JSON where it can be, else a string. */
+function parseSetting(setting: string): [string, unknown] {
   const equals = setting.indexOf('=');
   const text = setting.slice(equals + 1);
-  let value: unknown = text;
   try {
-    value = JSON.parse(text);
+    return [setting.slice(0, equals), JSON.parse(text)];
   } catch {
-    // Not JSON: the string itself is meant.
+    return [setting.slice(0, equals), text];
   }
-  return layerAt(setting.slice(0, equals), value);
 }
 
 interface Described {
@@ -210,7 +222,7 @@ function describeIssue(issue: z.core.$ZodIssue, config: unknown): Described[] {
   const found = valueAt(config, keys);
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => ({ keys: [...keys, key], message: unknownKey(key, keys) }));
+      return issue.keys.map((key) => ({ keys: [...keys, key], message: unknownKey(key, keys, found) }));
     case 'invalid_type':
       return [
         {
@@ -299,16 +311,22 @@ function unwrap(schema: z.ZodType): z.ZodType {
   return 'innerType' in schema.def ? unwrap(schema.def.innerType as z.ZodType) : schema;
 }
 
-function unknownKey(key: string, keys: readonly string[]): string {
-  const schema = schemaAt(keys);
-  const known = schema && 'shape' in schema.def ? Object.keys(schema.def.shape as object) : optionKeys(schema);
-  const close = known.find((candidate) => distance(candidate.toLowerCase(), key.toLowerCase()) <= 2);
+function unknownKey(key: string, keys: readonly string[], owner: unknown): string {
+  const close = knownKeys(keys, owner).find((known) => distance(known.toLowerCase(), key.toLowerCase()) <= 2);
   return close ? `is not known here. Did you mean ${close}?` : 'is not known here';
 }
 
-function optionKeys(schema: z.ZodType | undefined): string[] {
-  if (!schema || !('options' in schema.def)) return [];
-  return [...new Set((schema.def.options as z.ZodObject[]).flatMap(({ shape }) => Object.keys(shape)))];
+/** The keys that may stand at a path, given the name that is chosen there. */
+function knownKeys(keys: readonly string[], owner: unknown): string[] {
+  const schema = schemaAt(keys);
+  if (!schema) return [];
+  if ('shape' in schema.def) return Object.keys(schema.def.shape as object);
+  if (!('options' in schema.def)) return [];
+  const options = schema.def.options as z.ZodObject[];
+  const chosen = options.find(({ shape }) =>
+    ['name', 'type'].some((key) => key in shape && shape[key]?.safeParse(valueAt(owner, [key])).success),
+  );
+  return Object.keys(chosen?.shape ?? {});
 }
 
 /** Levenshtein distance. */

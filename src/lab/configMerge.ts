@@ -63,16 +63,11 @@ export function layerAt(path: string, value: unknown): JsonObject {
     .reduce<unknown>((inner, key) => ({ [key]: inner }), value) as JsonObject;
 }
 
-/** All combinations of a sweep's values, in order, later keys fastest. Each is a layer, with the settings it stands for. */
-export function sweepLayers(sweep: Record<string, readonly unknown[]>): { layer: JsonObject; settings: JsonObject }[] {
-  let cells: { layer: JsonObject; settings: JsonObject }[] = [{ layer: {}, settings: {} }];
+/** All combinations of a sweep's values, in order, later keys fastest: what each sets, by path. */
+export function sweepSettings(sweep: Record<string, readonly unknown[]>): JsonObject[] {
+  let cells: JsonObject[] = [{}];
   for (const [path, values] of Object.entries(sweep)) {
-    cells = cells.flatMap(({ layer, settings }) =>
-      values.map((value) => ({
-        layer: mergeConfig(layer, layerAt(path, value)),
-        settings: { ...settings, [path]: value },
-      })),
-    );
+    cells = cells.flatMap((cell) => values.map((value) => ({ ...cell, [path]: value })));
   }
   return cells;
 }

@@ -1,13 +1,16 @@
 import { spawn, execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { cpus, hostname, platform, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import writeFileAtomic from 'write-file-atomic';
 import { documentVersion, type RunConfig } from '../protocol/config';
-import { runFiles, type NewRunRecord } from '../protocol/run';
+import { runFiles, runRecordSchema, type ExitRecord, type NewRunRecord } from '../protocol/run';
 import { describeConfig } from './labels';
+import { isAlive, isLocal } from './processes';
 import { Run } from './run';
 import { ensureRunsFolder } from './runsFolder';
 
@@ -48,6 +51,7 @@ export async function startRun({ runsFolder, config, configFile, group, cell }: 
     cell: cell ?? null,
     launcher: 'local',
     process: null,
+    resumes: [],
     git: await gitState(configFile ? dirname(configFile) : runsFolder),
     versions: { 'sat-lab': tools.version, node: process.versions.node },
     machine: {
@@ -74,7 +78,7 @@ export async function startRun({ runsFolder, config, configFile, group, cell }: 
       `The run could not be made in ${runsFolder} (${reason}). Free some space or choose another folder.`,
     );
   }
-  superviseRun(folder, [], tools);
+  await superviseRun(folder, [], tools);
   return opened(folder);
 }
 
@@ -85,7 +89,7 @@ export async function startRun({ runsFolder, config, configFile, group, cell }: 
  */
 export async function resumeRun(run: Run, tools: Tools, checkpoint?: string): Promise<void> {
   await run.refresh();
-  if (run.status === 'running') throw new Error(`${run.name} is running. Stop it before you resume it.`);
+  refuseWhileAlive(run, 'resume');
   const from = checkpoint ?? join(run.folder, runFiles.checkpoints, 'latest.safetensors');
   if (!existsSync(from)) {
     throw new Error(`${run.name} has no checkpoint to resume from (${from}). Start it anew.`);
@@ -97,12 +101,41 @@ export async function resumeRun(run: Run, tools: Tools, checkpoint?: string): Pr
   } catch {
     throw new Error(`${run.name} is being resumed already. If that is not so, delete ${lock}.`);
   }
-  await rm(join(run.folder, runFiles.exit), { force: true });
-  await rm(join(run.folder, runFiles.stopRequest), { force: true });
-  superviseRun(run.folder, ['--resume', from], tools);
+  try {
+    await noteResume(run.folder, from);
+    await rm(join(run.folder, runFiles.exit), { force: true });
+    await rm(join(run.folder, runFiles.stopRequest), { force: true });
+    await superviseRun(run.folder, ['--resume', from], tools);
+  } finally {
+    await rm(lock, { recursive: true, force: true });
+  }
 }
 
-function superviseRun(folder: string, args: string[], { node, dist }: Tools): void {
+/** @throws Error in words when the run, or its process, still lives */
+export function refuseWhileAlive(run: Run, what: 'resume' | 'delete'): void {
+  const identity = run.record?.process;
+  if (run.status === 'running' || (identity && isLocal(identity) && isAlive(identity))) {
+    throw new Error(`${run.name} is running. Stop it before you ${what} it.`);
+  }
+}
+
+/** From here on the old process and the old end say nothing of the run. */
+async function noteResume(folder: string, checkpoint: string): Promise<void> {
+  const file = join(folder, runFiles.record);
+  const record = runRecordSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+  const byte = await stat(join(folder, runFiles.metrics)).then(
+    ({ size }) => size,
+    () => 0,
+  );
+  const resumes = [...record.resumes, { time: Date.now() / 1000, checkpoint, byte }];
+  await writeFileAtomic(file, JSON.stringify({ ...record, process: null, resumes }, null, 2) + '\n');
+}
+
+/** How long a supervisor may take to start its trainer, in milliseconds. */
+const launchDeadline = 15_000;
+
+/** Starts a supervisor, and waits until the run has its process or is known to have none. */
+async function superviseRun(folder: string, args: string[], { node, dist }: Tools): Promise<void> {
   const child = spawn(node, [join(dist, 'supervisor.js'), folder, ...args], {
     detached: true,
     stdio: 'ignore',
@@ -110,9 +143,27 @@ function superviseRun(folder: string, args: string[], { node, dist }: Tools): vo
     // The supervisor must be plain Node also where the launcher is an Electron.
     env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
   });
-  // A supervisor that cannot be started leaves a run without a process, which is shown as lost with that reason.
-  child.on('error', () => {});
+  let failure: string | undefined;
+  child.on('error', ({ message }) => (failure = message));
+  child.on('exit', (code) => (failure ??= `its supervisor ended at once with code ${code}`));
   child.unref();
+  const deadline = Date.now() + launchDeadline;
+  while (Date.now() < deadline) {
+    if (existsSync(join(folder, runFiles.exit)) || (await hasProcess(folder))) return;
+    if (failure !== undefined) return recordFailedLaunch(folder, failure);
+    await sleep(20);
+  }
+}
+
+async function hasProcess(folder: string): Promise<boolean> {
+  const parsed = runRecordSchema.safeParse(JSON.parse(await readFile(join(folder, runFiles.record), 'utf8')));
+  return parsed.success && parsed.data.process !== null;
+}
+
+async function recordFailedLaunch(folder: string, reason: string): Promise<void> {
+  await appendFile(join(folder, runFiles.log), `The run could not be started: ${reason}\n`);
+  const exit: ExitRecord = { version: documentVersion, code: 1, signal: null, time: Date.now() / 1000 };
+  await writeFileAtomic(join(folder, runFiles.exit), JSON.stringify(exit) + '\n');
 }
 
 /** Sorts by creation, is unique, and safe as a file name everywhere. */

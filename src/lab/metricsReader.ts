@@ -24,6 +24,9 @@ export class MetricsReader {
   /** Time and step of the last `start`, from which speed is judged. */
   private started: { time: number; step: number } | undefined;
   private offset = 0;
+  /** Where the last `end` stands in the file, in bytes. */
+  endOffset = -1;
+  private inode = 0;
   private partial: Buffer = Buffer.alloc(0);
   private reading: Promise<boolean> | undefined;
 
@@ -53,8 +56,9 @@ export class MetricsReader {
       return false;
     }
     try {
-      const { size } = await handle.stat();
-      if (size < this.offset) this.reset();
+      const { size, ino } = await handle.stat();
+      if (size < this.offset || (this.offset > 0 && ino !== this.inode)) this.reset();
+      this.inode = ino;
       if (size === this.offset) return false;
       const bytes = Buffer.alloc(size - this.offset);
       const { bytesRead } = await handle.read(bytes, 0, bytes.length, this.offset);
@@ -74,19 +78,21 @@ export class MetricsReader {
     this.log = [];
     this.start = this.end = this.started = this.lastTime = undefined;
     this.lastStep = this.lastEpoch = 0;
+    this.endOffset = -1;
   }
 
   private take(bytes: Buffer): void {
     // Lines are cut as bytes: a character of several bytes may stand on the border of two readings.
-    const last = bytes.lastIndexOf(0x0a);
-    this.partial = bytes.subarray(last + 1);
-    if (last < 0) return;
-    for (const line of bytes.toString('utf8', 0, last).split('\n')) {
-      if (line.trim() === '') continue;
+    const first = this.offset - bytes.length;
+    let from = 0;
+    for (let to = bytes.indexOf(0x0a); to >= 0; from = to + 1, to = bytes.indexOf(0x0a, from)) {
+      const line = bytes.toString('utf8', from, to).trim();
+      if (line === '') continue;
       const event = parseEvent(line);
-      if (event) this.apply(event);
+      if (event) this.apply(event, first + from);
       else this.note(line);
     }
+    this.partial = bytes.subarray(from);
   }
 
   private note(line: string): void {
@@ -94,7 +100,7 @@ export class MetricsReader {
     if (this.log.length > keptLogLines) this.log.shift();
   }
 
-  private apply(event: RunEvent): void {
+  private apply(event: RunEvent, offset: number): void {
     if ('time' in event && typeof event.time === 'number') this.lastTime = event.time;
     switch (event.event) {
       case 'start':
@@ -113,6 +119,7 @@ export class MetricsReader {
         return this.note(`${event.level}: ${event.message}`);
       case 'end':
         this.end = event;
+        this.endOffset = offset;
     }
   }
 

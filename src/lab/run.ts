@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { documentVersion } from '../protocol/config';
@@ -132,15 +133,21 @@ export class Run {
     // Files of a run that has ended no longer change, unless it is resumed, which writes them anew.
     await Promise.all([this.readRecord(), this.readExit()]);
     const grown = await this.reader.poll();
+    // What an earlier part of a resumed run said of its end holds no more, also before the new part has begun.
+    const resumed = this.record?.resumes.at(-1);
+    const { end, endOffset, lastTime } = this.reader;
+    const created = Date.parse(this.record?.created ?? '') / 1000;
     this.derived = deriveStatus(
       {
-        end: this.reader.end,
+        end: endOffset >= (resumed?.byte ?? 0) ? end : undefined,
         exit: this.exit,
+        stopRequested: existsSync(join(this.folder, runFiles.stopRequest)),
         process: this.record?.process ?? null,
-        lastSign: this.reader.lastTime ?? Date.parse(this.record?.created ?? '') / 1000,
+        lastSign: Math.max(lastTime ?? 0, resumed?.time ?? 0, created || 0),
       },
       Date.now() / 1000,
     );
+    if (this.derived.status === 'failed' && !end) await this.explainFailure();
     return grown || before !== JSON.stringify([this.derived, this.problem, this.record]);
   }
 
@@ -149,6 +156,13 @@ export class Run {
     const value = series?.values[i];
     if (!series || value === undefined) return undefined;
     return { step: series.steps[i] ?? 0, epoch: series.epochs[i] ?? NaN, value };
+  }
+
+  /** A trainer that died without a word of its own has often left one in its log. */
+  private async explainFailure(): Promise<void> {
+    const log = await readFile(join(this.folder, runFiles.log), 'utf8').catch(() => '');
+    const last = log.trimEnd().split('\n').at(-1)?.trim();
+    if (last) this.derived = { status: 'failed', note: `${this.derived.note ?? ''}: ${last.slice(0, 300)}` };
   }
 
   private async readRecord(): Promise<void> {

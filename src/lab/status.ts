@@ -6,6 +6,8 @@ export interface Evidence {
   /** The last `end` event after the last `start`. */
   end: Extract<RunEvent, { event: 'end' }> | undefined;
   exit: ExitRecord | undefined;
+  /** Somebody asked the run to stop. */
+  stopRequested: boolean;
   process: ProcessIdentity | null;
   /** Unix seconds of the newest sign of life: the last event, or the making of the run. */
   lastSign: number;
@@ -23,14 +25,14 @@ const launchTime = 30;
  * @param now Unix seconds
  */
 export function deriveStatus(
-  { end, exit, process, lastSign }: Evidence,
+  { end, exit, stopRequested, process, lastSign }: Evidence,
   now: number,
 ): { status: RunStatus; note?: string } {
   if (end) return { status: end.status, ...(end.message === undefined ? {} : { note: end.message }) };
   if (exit) {
     if (exit.code === 0) return { status: 'completed' };
     const how = exit.signal ? `ended by ${exit.signal}` : `exit code ${exit.code ?? 'unknown'}`;
-    return { status: 'failed', note: how };
+    return { status: stopRequested && exit.signal ? 'stopped' : 'failed', note: how };
   }
   const age = now - lastSign;
   if (!process) return age < launchTime ? { status: 'running' } : { status: 'lost', note: 'it never started' };

@@ -23,11 +23,12 @@ export async function stopRun(run: Run, graceSeconds = grace): Promise<void> {
   // The file reaches the trainer where signals do not; the signal reaches programs that know nothing of the file.
   await writeFile(join(run.folder, runFiles.stopRequest), '');
   if (process.platform !== 'win32') signal(identity, 'SIGINT');
-  if (await ended(identity, graceSeconds)) return;
-  await killTree(identity, 'SIGTERM');
-  if (await ended(identity, 3)) return;
-  await killTree(identity, 'SIGKILL');
-  await ended(identity, 3);
+  if (!(await ended(identity, graceSeconds))) {
+    await endTree(identity, 'SIGTERM');
+    if (!(await ended(identity, 3))) await endTree(identity, 'SIGKILL');
+    await ended(identity, 3);
+  }
+  await endGroup(identity.pid);
 }
 
 function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
@@ -38,9 +39,25 @@ function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
   }
 }
 
-async function killTree(identity: ProcessIdentity, name: NodeJS.Signals): Promise<void> {
+/** The process and what it has started, as long as it lives to name its children. */
+async function endTree(identity: ProcessIdentity, name: NodeJS.Signals): Promise<void> {
   if (!isAlive(identity)) return;
   await new Promise<void>((resolve) => treeKill(identity.pid, name, () => resolve()));
+}
+
+/** What the trainer started and left behind: it led a process group, which ends with it. */
+async function endGroup(leader: number): Promise<void> {
+  if (process.platform === 'win32') return;
+  const signalGroup = (name: NodeJS.Signals | 0) => {
+    try {
+      return process.kill(-leader, name);
+    } catch {
+      return false;
+    }
+  };
+  if (!signalGroup('SIGTERM')) return;
+  for (let i = 0; i < 40 && signalGroup(0); i += 1) await sleep(50);
+  signalGroup('SIGKILL');
 }
 
 async function ended(identity: ProcessIdentity, seconds: number): Promise<boolean> {

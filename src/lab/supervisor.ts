@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, openSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { documentVersion } from '../protocol/config';
@@ -22,7 +22,6 @@ function supervise(folder: string, args: string[]): void {
   });
   const finish = (code: number | null, signal: string | null) => {
     const exit: ExitRecord = { version: documentVersion, code, signal, time: Date.now() / 1000 };
-    rmSync(join(folder, '.resuming'), { recursive: true, force: true });
     writeFileAtomic.sync(join(folder, runFiles.exit), JSON.stringify(exit) + '\n');
   };
   child.on('error', (error) => {
@@ -32,7 +31,6 @@ function supervise(folder: string, args: string[]): void {
   child.on('exit', finish);
   const identity = child.pid === undefined ? undefined : identify(child.pid);
   if (identity) recordProcess(folder, identity);
-  rmSync(join(folder, '.resuming'), { recursive: true, force: true });
 }
 
 function recordProcess(folder: string, identity: ProcessIdentity): void {

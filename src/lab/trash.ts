@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { refuseWhileAlive } from './launch';
 import type { Run } from './run';
 import { runsFolderOf, trashName } from './store';
 
 /** Moves a run to the trash beside the other runs, from which it can be restored. @throws Error while it runs */
 export async function trashRun(run: Run): Promise<void> {
   await run.refresh();
-  if (run.status === 'running') throw new Error(`${run.name} is running. Stop it before you delete it.`);
+  refuseWhileAlive(run, 'delete');
   const trash = join(runsFolderOf(run), trashName);
   await mkdir(trash, { recursive: true });
   await rename(run.folder, join(trash, run.id));

@@ -29,6 +29,8 @@ export const runRecordSchema = z.looseObject({
   cell: z.string().nullable().default(null),
   launcher: z.string().default('local'),
   process: processSchema.nullable().default(null),
+  /** Each time the run was resumed: when (Unix seconds), from what, and how long the metrics file was then (bytes). */
+  resumes: z.array(z.object({ time: z.number(), checkpoint: z.string(), byte: z.int() })).default([]),
   git: z.object({ commit: z.string(), dirty: z.boolean() }).nullable().default(null),
   versions: z.record(z.string(), z.string()).default({}),
   machine: z.record(z.string(), z.unknown()).default({}),
