@@ -92,6 +92,7 @@ export class SatChart extends LitElement {
   private lowest = Infinity;
   private highest = -Infinity;
   private selection = '';
+  private pressedAt = 0;
 
   /** Light DOM: the page's one style sheet and the icon font reach it. */
   protected override createRenderRoot(): this {
@@ -112,7 +113,9 @@ export class SatChart extends LitElement {
       .filter(({ band }) => !band)
       .flatMap(({ data, words, borderColor, runKey }) => {
         const point = nearest(data, x);
-        return point ? [{ label: words, value: point.y, color: String(borderColor), run: runKey }] : [];
+        return point
+          ? [{ label: words, value: point.y, color: typeof borderColor === 'string' ? borderColor : '', run: runKey }]
+          : [];
       })
       .sort((a, b) => b.value - a.value);
   }
@@ -128,7 +131,8 @@ export class SatChart extends LitElement {
           aria-label="${title} ${subtitle}. Arrow keys move along the curve."
           @mousemove=${this.onMove}
           @mouseleave=${() => this.tell('hover', undefined)}
-          @click=${() => this.tell('pin', undefined)}
+          @mousedown=${(event: MouseEvent) => (this.pressedAt = event.offsetX)}
+          @click=${this.onClick}
           @dblclick=${() => this.tell('zoom', undefined)}
           @keydown=${this.onKey}
         ></canvas>
@@ -136,7 +140,7 @@ export class SatChart extends LitElement {
     </figure>`;
   }
 
-  protected override firstUpdated(): void {
+  private createChart(): void {
     const text = () => themeColor('--vscode-descriptionForeground');
     const grid = () => withOpacity(themeColor('--vscode-foreground'), 0.12);
     const font = { family: themeColor('--vscode-font-family'), size: 11 };
@@ -162,6 +166,7 @@ export class SatChart extends LitElement {
           },
           y: {
             type: 'linear',
+            title: { display: true, text: this.family.axis, color: text(), font },
             ticks: {
               color: text,
               font,
@@ -194,10 +199,10 @@ export class SatChart extends LitElement {
   }
 
   protected override updated(changed: PropertyValues<this>): void {
-    if (!this.chart) return;
+    if (!this.chart) this.createChart();
     // A moving pointer needs the line drawn anew, not the data.
     if (changed.has('version') || changed.has('metrics')) this.draw();
-    else this.chart.draw();
+    else this.chart?.draw();
   }
 
   override disconnectedCallback(): void {
@@ -214,7 +219,8 @@ export class SatChart extends LitElement {
     chart.data.datasets = lines;
     const [x, y] = [chart.options.scales?.['x'], chart.options.scales?.['y']];
     const label = { text: this.store.inEpochs ? 'epoch' : 'step', color: themeColor('--vscode-descriptionForeground') };
-    if (x && 'title' in x && x.title) Object.assign(x.title, label);
+    if (x && 'title' in x) Object.assign(x.title ?? {}, label);
+    if (y && 'title' in y) Object.assign(y.title ?? {}, { color: label.color });
     const { min, max } = this.view;
     if (x) Object.assign(x, { min: min ?? 0, max });
     this.keepRange(lines);
@@ -297,6 +303,11 @@ export class SatChart extends LitElement {
     const scale = this.chart?.scales['x'];
     const x = scale?.getValueForPixel(event.offsetX);
     if (scale && x !== undefined) this.tell('hover', { x: Math.min(scale.max, Math.max(scale.min, x)), at: event });
+  };
+
+  /** A click pins the line; the end of a drag, which zooms, is a click too. */
+  private readonly onClick = (event: MouseEvent): void => {
+    if (Math.abs(event.offsetX - this.pressedAt) < 5) this.tell('pin', undefined);
   };
 
   /** Arrow keys move from point to point; what stands there is read aloud by the panel. */

@@ -5,6 +5,8 @@ export interface Family {
   title: string;
   /** Metric and unit. */
   subtitle: string;
+  /** What stands at the y axis. */
+  axis: string;
   /** Metrics in [0, 1] are shown in percent. */
   percent: boolean;
 }
@@ -19,6 +21,7 @@ const known: readonly KnownFamily[] = [
     metrics: /^(test|val)\/(clean_)?accuracy$/,
     title: 'Does accuracy on new images fall back?',
     subtitle: 'accuracy on test and validation images',
+    axis: 'accuracy',
     percent: true,
   },
   {
@@ -26,6 +29,7 @@ const known: readonly KnownFamily[] = [
     metrics: /^train(_eval)?\/(clean_)?accuracy$/,
     title: 'Are wrong labels memorised?',
     subtitle: 'accuracy on the training images, against given and against true labels',
+    axis: 'accuracy',
     percent: true,
   },
   {
@@ -33,6 +37,7 @@ const known: readonly KnownFamily[] = [
     metrics: /^sat\/label_recovery$/,
     title: 'How many labels are recovered?',
     subtitle: 'share of soft targets whose largest entry is the true label',
+    axis: 'labels recovered',
     percent: true,
   },
   {
@@ -40,6 +45,7 @@ const known: readonly KnownFamily[] = [
     metrics: /(^|\/)loss$/,
     title: 'Is it still learning?',
     subtitle: 'loss, nats',
+    axis: 'loss (nats)',
     percent: false,
   },
   {
@@ -47,14 +53,23 @@ const known: readonly KnownFamily[] = [
     metrics: /^sat\/target_entropy$/,
     title: 'How sure are the targets?',
     subtitle: 'mean entropy of the soft targets, nats',
+    axis: 'entropy (nats)',
     percent: false,
   },
-  { key: 'lr', metrics: /^lr$/, title: 'Learning rate', subtitle: 'of the optimiser', percent: false },
+  {
+    key: 'lr',
+    metrics: /^lr$/,
+    title: 'Learning rate',
+    subtitle: 'of the optimiser',
+    axis: 'learning rate',
+    percent: false,
+  },
   {
     key: 'speed',
     metrics: /^images_per_second$/,
     title: 'How fast is it?',
     subtitle: 'training images per second',
+    axis: 'images per second',
     percent: false,
   },
 ];
@@ -65,7 +80,13 @@ export function familyOf(metric: string): Family {
   if (found) return found;
   const [first = metric] = metric.split('/');
   const percent = /accuracy|recovery|utilization/.test(metric);
-  return { key: `other ${first} ${percent}`, title: first, subtitle: percent ? 'share' : 'value', percent };
+  return {
+    key: `other ${first} ${percent}`,
+    title: first,
+    subtitle: metric,
+    axis: percent ? 'share' : 'value',
+    percent,
+  };
 }
 
 /** Charts in this order: known ones as above, then the rest by name. */

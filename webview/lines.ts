@@ -20,7 +20,7 @@ export interface MeanLine {
 }
 
 /**
- * Mean and spread over seeds at every x that at least two traces share.
+ * Mean and spread over seeds at every x that all traces have: where one seed is still behind, there is no mean yet.
  * @returns undefined when there are fewer than two traces, or nothing is shared
  */
 export function meanOf(traces: readonly Trace[]): MeanLine | undefined {
@@ -33,7 +33,7 @@ export function meanOf(traces: readonly Trace[]): MeanLine | undefined {
   }
   const line: MeanLine = { mean: [], lower: [], upper: [] };
   for (const [x, values] of [...byX].sort(([a], [b]) => a - b)) {
-    if (values.length < 2) continue;
+    if (values.length < traces.length) continue;
     const mean = meanOfValues(values);
     const deviation = sampleStandardDeviation(values);
     line.mean.push({ x, y: mean });

@@ -17,7 +17,7 @@ import { familyOf, familyOrder, formatValue, type Family } from './families';
 import { Store } from './store';
 import { methodColor, onThemeChange } from './theme';
 import { registerToolkit } from './toolkit';
-import { vscode } from './vscode';
+import { vscode } from './host';
 
 registerToolkit();
 
@@ -69,7 +69,8 @@ export class SatPanel extends LitElement {
 
   private receive(message: ToWebview): void {
     this.store.apply(message);
-    if (message.type === 'runs') vscode.setState({ selected: this.store.selected });
+    // While the host still reads, it knows of no selection that would be worth remembering.
+    if (message.type === 'runs' && !message.reading) vscode.setState({ selected: this.store.selected });
     this.version += 1;
   }
 

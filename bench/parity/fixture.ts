@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import * as z from 'zod';
+import type * as z from 'zod';
 import { decodeSafetensors, type Tensor } from '../../src/formats/safetensors';
 import * as tf from '../../src/trainer/tf';
 

@@ -70,7 +70,7 @@ function replayLoss(
 
 /** One call with the logits themselves in place of a network. */
 function call(method: Method, logits: tf.Tensor2D, targets: tf.Tensor2D, indices: tf.Tensor1D, epoch: number) {
-  const images = tf.zeros([1, 1, 1, 1]) as tf.Tensor4D;
+  const images = tf.zeros<tf.Rank.R4>([1, 1, 1, 1]);
   const { value, grad } = tf.valueAndGrad((z) => {
     const model = { weights: [], forward: () => z as tf.Tensor2D };
     return method.loss(model, { images, targets, indices, epoch }).loss;

@@ -25,7 +25,8 @@ export function dataCommand(): Command {
       .action(async (name: string, { json, root }: CommonOptions & { root?: string }) => {
         const found = await checkDataSet(tools.node, trainer, name, root === undefined ? undefined : resolve(root));
         if (json) print.json({ version: 1, ...found });
-        else (found.ok ? print.line : print.error)(found.message);
+        else if (found.ok) print.line(found.message);
+        else print.error(found.message);
         if (!found.ok) process.exitCode = exitCodes.failed;
       }),
   );

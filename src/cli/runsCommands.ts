@@ -89,7 +89,10 @@ export function showCommand(): Command {
 
 async function showCheckpoint(file: string, { json }: CommonOptions): Promise<void> {
   const { tensors, metadata } = await readSafetensorsHeader(file);
-  if (json) return print.json({ version: 1, file, metadata, tensors: Object.fromEntries(tensors) });
+  if (json) {
+    print.json({ version: 1, file, metadata, tensors: Object.fromEntries(tensors) });
+    return;
+  }
   for (const [key, value] of Object.entries(metadata)) print.line(`${key}: ${value}`);
   const rows = [...tensors].map(([name, { dtype, shape }]) => [name, dtype, `[${shape.join(', ')}]`]);
   print.line(`\n${table(['tensor', 'type', 'shape'], rows)}`);

@@ -116,7 +116,8 @@ async function withProgress(title: string, task: () => Promise<void>): Promise<v
 function commandLine(run: Run): string {
   const quoted = (text: string) => `'${text.replace(/'/g, `'\\''`)}'`;
   const { configFile } = run.record ?? {};
-  if (configFile) return `sat run ${quoted(configFile)}`;
+  const runs = `--runs ${quoted(runsFolderOf(run))}`;
+  if (configFile) return `sat run ${quoted(configFile)} ${runs}`;
   const config = JSON.stringify(run.record?.config ?? {});
-  return `printf %s ${quoted(config)} > run.sat.json && sat run run.sat.json`;
+  return `printf %s ${quoted(config)} > run.sat.json && sat run run.sat.json ${runs}`;
 }

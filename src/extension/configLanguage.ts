@@ -21,7 +21,9 @@ export class ConfigLanguage implements vscode.CodeLensProvider, vscode.Disposabl
     for (const document of vscode.workspace.textDocuments) this.check(document);
   }
 
-  provideCodeLenses(): vscode.CodeLens[] {
+  /** A sweep has no lens until sweeps can be run. */
+  provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
+    if (/^\s*"sweep"\s*:/m.test(document.getText())) return [];
     const top = new vscode.Range(0, 0, 0, 0);
     return [new vscode.CodeLens(top, { command: 'satLab.startRunFromFile', title: `$(play) ${vscode.l10n.t('Run')}` })];
   }

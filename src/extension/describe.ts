@@ -18,7 +18,7 @@ export function stateWords(run: Run): string {
     case 'completed':
       return '';
     case 'stopped':
-      return `stopped at ${at}`;
+      return at === '' ? 'stopped' : `stopped at ${at}`;
     default:
       return `${run.status}${note}`;
   }
@@ -67,28 +67,25 @@ export function labelsByRun(runs: readonly Run[]): Map<Run, string> {
   return labels;
 }
 
-/** What the panel shows of runs. */
-export function viewsOf(runs: readonly Run[]): RunView[] {
-  const labels = labelsByRun(runs);
-  return runs.map((run) => {
-    const config: Record<string, unknown> = run.record?.config ?? {};
-    const parsed = configSchema.safeParse(config);
-    const { epochs, steps } = run.progress;
-    return {
-      key: run.folder,
-      label: labels.get(run) ?? run.name,
-      name: run.name,
-      group: groupOf(run).label,
-      method: methodLabel(config) || 'other',
-      variant: variantOf(config),
-      status: run.status,
-      state: stateWords(run),
-      headline: headlineWords(run),
-      ...(epochs === undefined ? {} : { epochs }),
-      ...(steps === undefined ? {} : { steps }),
-      ...(parsed.success && 'startEpoch' in parsed.data.method ? { startEpoch: parsed.data.method.startEpoch } : {}),
-    };
-  });
+/** What the panel shows of a run. @param label what tells it from the others of its group */
+export function viewOf(run: Run, label: string | undefined): RunView {
+  const config: Record<string, unknown> = run.record?.config ?? {};
+  const parsed = configSchema.safeParse(config);
+  const { epochs, steps } = run.progress;
+  return {
+    key: run.folder,
+    label: label ?? run.name,
+    name: run.name,
+    group: groupOf(run).label,
+    method: methodLabel(config) || 'other',
+    variant: variantOf(config),
+    status: run.status,
+    state: stateWords(run),
+    headline: headlineWords(run),
+    ...(epochs === undefined ? {} : { epochs }),
+    ...(steps === undefined ? {} : { steps }),
+    ...(parsed.success && 'startEpoch' in parsed.data.method ? { startEpoch: parsed.data.method.startEpoch } : {}),
+  };
 }
 
 function variantOf({ seed: _seed, name: _name, notes: _notes, tags: _tags, ...rest }: Record<string, unknown>): string {

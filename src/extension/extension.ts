@@ -27,7 +27,7 @@ export function activate(context: vscode.ExtensionContext): SatLabApi {
     view,
     panel,
     new StatusBar(lab),
-    new Notifications(lab, () => panel.visible),
+    new Notifications(lab, (run) => panel.shows(run)),
     new ConfigLanguage(),
     registerCommands({ lab, tree, view, panel, state: context.workspaceState }),
   );

@@ -60,7 +60,7 @@ export class Lab implements vscode.Disposable {
 
   /** Where a workspace folder keeps its runs. */
   runsFolderOf(folder: vscode.WorkspaceFolder): string {
-    const setting = vscode.workspace.getConfiguration('satLab', folder).get('runsFolder', '');
+    const setting = vscode.workspace.getConfiguration('satLab', folder).get<string>('runsFolder', '');
     return findRunsFolder({ explicit: setting || 'sat-runs', from: folder.uri.fsPath });
   }
 

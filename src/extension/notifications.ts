@@ -11,7 +11,7 @@ export class Notifications implements vscode.Disposable {
 
   constructor(
     lab: Lab,
-    private readonly panelInView: () => boolean,
+    private readonly shownInPanel: (run: Run) => boolean,
   ) {
     this.subscriptions = [
       lab.onDidChangeList(() => lab.runs.forEach((run) => this.look(run))),
@@ -26,9 +26,9 @@ export class Notifications implements vscode.Disposable {
   private look(run: Run): void {
     const before = this.seen.get(run.folder);
     this.seen.set(run.folder, run.status);
-    if (before !== 'running' || run.status === 'running') return;
+    if (before !== 'running' || run.status === 'running' || this.shownInPanel(run)) return;
     if (run.status === 'completed') {
-      if (!this.panelInView()) void this.completed(run);
+      void this.completed(run);
     } else if (run.status === 'failed' || run.status === 'lost') {
       void this.failed(run);
     }

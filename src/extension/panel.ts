@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { Run } from '../lab/run';
 import { Channel } from '../protocol/channel';
 import { panelStateSchema, toHostSchema, type ToHost, type ToWebview } from '../protocol/panel';
-import { viewsOf } from './describe';
+import { labelsByRun, viewOf } from './describe';
 import type { Lab } from './lab';
 import { SentSeries } from './points';
 
@@ -27,9 +27,9 @@ export class PanelManager implements vscode.Disposable, vscode.WebviewPanelSeria
     this.registration = vscode.window.registerWebviewPanelSerializer(panelType, this);
   }
 
-  /** Whether somebody is looking at the panel. */
-  get visible(): boolean {
-    return this.panel?.visible ?? false;
+  /** Whether the panel is in view and draws this run. */
+  shows(run: Run): boolean {
+    return this.panel?.shows(run) ?? false;
   }
 
   /** Shows the panel with these runs, or with what it showed before. */
@@ -78,6 +78,7 @@ class Panel implements vscode.Disposable {
   private sent = new Map<string, SentSeries>();
   private timer: NodeJS.Timeout | undefined;
   private ready = false;
+  private labels = new Map<Run, string>();
 
   constructor(
     private readonly panel: vscode.WebviewPanel,
@@ -103,8 +104,8 @@ class Panel implements vscode.Disposable {
     panel.webview.html = html(panel.webview, dist);
   }
 
-  get visible(): boolean {
-    return this.panel.visible;
+  shows(run: Run): boolean {
+    return this.panel.visible && this.shown().includes(run);
   }
 
   show(selected: readonly string[] | undefined): void {
@@ -129,9 +130,14 @@ class Panel implements vscode.Disposable {
         this.sent = new Map();
         this.sendRuns();
         await this.lab.load();
-        return this.sendRuns();
-      case 'select':
-        return this.select(message.runs);
+        {
+          this.sendRuns();
+          return;
+        }
+      case 'select': {
+        this.select(message.runs);
+        return;
+      }
       case 'action': {
         const run = message.run === undefined ? undefined : this.lab.get(message.run);
         const commands = {
@@ -160,9 +166,10 @@ class Panel implements vscode.Disposable {
   private sendRuns(): void {
     if (!this.ready) return;
     const shown = this.shown();
+    this.labels = labelsByRun(this.lab.runs);
     this.channel.send({
       type: 'runs',
-      runs: viewsOf(this.lab.runs),
+      runs: this.lab.runs.map((run) => viewOf(run, this.labels.get(run))),
       selected: shown.map(({ folder }) => folder),
       reading: !this.lab.loaded,
     });
@@ -176,10 +183,8 @@ class Panel implements vscode.Disposable {
     this.waiting.add(run);
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      const views = viewsOf(this.lab.runs);
       for (const changed of this.waiting) {
-        const view = views.find(({ key }) => key === changed.folder);
-        if (view) this.channel.send({ type: 'run', run: view });
+        this.channel.send({ type: 'run', run: viewOf(changed, this.labels.get(changed)) });
         if (this.shown().includes(changed)) this.sendPoints(changed);
       }
       this.waiting.clear();

@@ -22,6 +22,8 @@ export function reducePoints({ steps, values }: Points, limit = drawnPoints): Po
     let [low, high] = [from, from];
     for (let i = from; i < to; i += 1) {
       const value = values[i] ?? NaN;
+      if (Number.isNaN(value)) continue;
+      // Written so that anything is better than the NaN a stretch may begin with.
       if (!(value >= (values[low] ?? NaN))) low = i;
       if (!(value <= (values[high] ?? NaN))) high = i;
     }

@@ -10,7 +10,7 @@ export interface Step<T> {
   step: number;
   totalSteps: number;
   placeholder: string;
-  items: readonly Choice<T>[];
+  items: readonly Choice<T>[] | Promise<readonly Choice<T>[]>;
   /** The value that stands first and is taken with Enter. */
   preferred?: T | undefined;
 }
@@ -20,8 +20,6 @@ export const back = Symbol('back');
 /** Asks one question of several. @returns the value, `back`, or undefined when it was given up */
 export async function askStep<T>(step: Step<T>): Promise<T | typeof back | undefined> {
   const picker = vscode.window.createQuickPick<Choice<T>>();
-  const first = step.items.filter(({ value }) => value === step.preferred);
-  picker.items = [...first, ...step.items.filter(({ value }) => value !== step.preferred)];
   picker.title = step.title;
   picker.step = step.step;
   picker.totalSteps = step.totalSteps;
@@ -29,11 +27,17 @@ export async function askStep<T>(step: Step<T>): Promise<T | typeof back | undef
   picker.matchOnDescription = true;
   if (step.step > 1) picker.buttons = [vscode.QuickInputButtons.Back];
   try {
-    return await new Promise((resolve) => {
+    return await new Promise((resolve, reject) => {
       picker.onDidTriggerButton(() => resolve(back));
       picker.onDidAccept(() => resolve(picker.selectedItems[0]?.value));
       picker.onDidHide(() => resolve(undefined));
       picker.show();
+      picker.busy = true;
+      Promise.resolve(step.items).then((items) => {
+        const first = items.filter(({ value }) => value === step.preferred);
+        picker.items = [...first, ...items.filter(({ value }) => value !== step.preferred)];
+        picker.busy = false;
+      }, reject);
     });
   } finally {
     picker.dispose();

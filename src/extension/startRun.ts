@@ -96,7 +96,10 @@ async function editAsFile(config: object): Promise<void> {
   const content = `${JSON.stringify({ version: 1, ...config }, null, 2)}\n`;
   const folder = vscode.workspace.workspaceFolders?.[0];
   const file = folder && vscode.Uri.joinPath(folder.uri, `run-${Date.now()}.sat.json`);
-  if (!file) return;
+  if (!file) {
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ language: 'json', content }));
+    return;
+  }
   await vscode.workspace.fs.writeFile(file, new TextEncoder().encode(content));
   await vscode.window.showTextDocument(file);
 }
@@ -106,44 +109,40 @@ export async function createConfigFile(): Promise<void> {
   await editAsFile(configOf({ dataSet: 'digits', rate: 0.4, method: 'sat', epochs: 40 }));
 }
 
-type Outcome = { choices: Answers; action: 'start' | 'edit' } | undefined;
+type Outcome = { choices: Answers; action: Start['action'] } | undefined;
 
 async function ask(lab: Lab, last: Choices): Promise<Outcome> {
   const title = vscode.l10n.t('Start Run');
-  const dataSets = await lab.dataSets();
-  const answers: Partial<Answers> = {};
-  let step = 1;
-  for (;;) {
-    const common = { title, step, totalSteps: steps };
-    const answer =
-      step === 1
-        ? await askStep({ ...common, ...dataSetStep(dataSets, last) })
-        : step === 2
-          ? await askStep({ ...common, ...rateStep(last) })
-          : step === 3
-            ? await askStep({ ...common, ...methodStep(last) })
-            : await askStep({ ...common, ...lastStep(answers as Answers, last) });
+  const dataSets = lab.dataSets();
+  const answers: Answers = { dataSet: 'digits', rate: 0.4, method: 'sat', epochs: 40 };
+  let action: Start['action'] = 'start';
+  /** Asks one question, and keeps its answer. */
+  const question = async <T>(step: number, what: Question<T>, keep: (answer: T) => void) => {
+    const answer = await askStep({ title, step, totalSteps: steps, ...what });
+    if (answer !== undefined && answer !== back) keep(answer);
+    return answer;
+  };
+  const questions = [
+    () => question(1, dataSetStep(dataSets, last), (dataSet) => (answers.dataSet = dataSet)),
+    () => question(2, rateStep(last), (rate) => (answers.rate = rate)),
+    () => question(3, methodStep(last), (method) => (answers.method = method)),
+    () => question(4, lastStep(answers, last), (start) => ([answers.epochs, action] = [start.epochs, start.action])),
+  ];
+  for (let step = 0; ;) {
+    const next = questions[step];
+    if (!next) return { choices: answers, action };
+    const answer = await next();
     if (answer === undefined) return undefined;
-    if (answer === back) {
-      step -= 1;
-      continue;
-    }
-    if (step === 1) answers.dataSet = String(answer);
-    else if (step === 2) answers.rate = Number(answer);
-    else if (step === 3) answers.method = String(answer);
-    else if (typeof answer === 'object') {
-      return { choices: { ...(answers as Answers), epochs: answer.epochs }, action: answer.action };
-    }
-    step += 1;
+    step += answer === back ? -1 : 1;
   }
 }
 
 type Question<T> = Pick<Step<T>, 'placeholder' | 'items' | 'preferred'>;
 
-function dataSetStep(dataSets: Awaited<ReturnType<Lab['dataSets']>>, last: Choices): Question<string> {
-  const items = dataSets
-    .filter(({ ok }) => ok)
-    .map(({ name, message }) => ({ label: name, description: message, value: name }));
+function dataSetStep(dataSets: ReturnType<Lab['dataSets']>, last: Choices): Question<string> {
+  const items = dataSets.then((all) =>
+    all.filter(({ ok }) => ok).map(({ name, message }) => ({ label: name, description: message, value: name })),
+  );
   return {
     placeholder: vscode.l10n.t('Data set'),
     items,

@@ -49,8 +49,9 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
       // Only the row of that run is drawn anew, so that nothing moves under the pointer.
       lab.onDidChangeRun((run) => {
         const node = this.nodes.get(run);
+        if (!node) return;
         this.emitter.fire(node);
-        if (node && node.group.runs.length > 1) this.emitter.fire(node.group);
+        if (node.group.runs.length > 1) this.emitter.fire(node.group);
       }),
     ];
   }

@@ -285,7 +285,7 @@ function knownNames(keys: readonly string[]): string[] {
   const last = keys.at(-1) ?? '';
   if (!option || !('options' in option.def)) return [];
   return (option.def.options as z.ZodObject[]).flatMap(({ shape }) => {
-    const literal = shape[last];
+    const literal = shape[last] as z.ZodType | undefined;
     return literal && 'values' in literal.def ? (literal.def.values as string[]) : [];
   });
 }
@@ -324,7 +324,7 @@ function knownKeys(keys: readonly string[], owner: unknown): string[] {
   if (!('options' in schema.def)) return [];
   const options = schema.def.options as z.ZodObject[];
   const chosen = options.find(({ shape }) =>
-    ['name', 'type'].some((key) => key in shape && shape[key]?.safeParse(valueAt(owner, [key])).success),
+    ['name', 'type'].some((key) => (shape[key] as z.ZodType | undefined)?.safeParse(valueAt(owner, [key])).success),
   );
   return Object.keys(chosen?.shape ?? {});
 }

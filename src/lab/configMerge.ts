@@ -50,7 +50,9 @@ function withoutForeignOptions(base: JsonObject, layer: JsonObject, path: string
   const choice = choices[path];
   const selected = choice && layer[choice.key];
   if (!choice || selected === undefined || selected === base[choice.key]) return base;
-  const option = choice.options.find(({ shape }) => shape[choice.key]?.safeParse(selected).success);
+  const option = choice.options.find(
+    ({ shape }) => (shape[choice.key] as z.ZodType | undefined)?.safeParse(selected).success,
+  );
   if (!option) return base;
   return Object.fromEntries(Object.entries(base).filter(([key]) => key in option.shape));
 }

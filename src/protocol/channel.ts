@@ -43,8 +43,14 @@ export class Channel<In, Out> {
   /** To be called with everything that comes over the wire. */
   async receive(data: unknown): Promise<void> {
     const envelope = envelopeSchema.safeParse(data);
-    if (!envelope.success) return this.options.onError('a message that is none of ours');
-    if (envelope.data.kind === 'reply') return this.settle(envelope.data.id, envelope.data.error);
+    if (!envelope.success) {
+      this.options.onError('a message that is none of ours');
+      return;
+    }
+    if (envelope.data.kind === 'reply') {
+      this.settle(envelope.data.id, envelope.data.error);
+      return;
+    }
     const error = await this.process(envelope.data.message);
     if (envelope.data.kind === 'request') {
       this.options.post({ kind: 'reply', id: envelope.data.id, ...(error === undefined ? {} : { error }) });

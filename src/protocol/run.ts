@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { documentVersion, type RunConfig } from './config';
+import type { documentVersion, RunConfig } from './config';
 
 /** What tells one process from every other, reused pids included. */
 export const processSchema = z.object({

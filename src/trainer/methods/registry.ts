@@ -12,6 +12,6 @@ export function createMethod<N extends MethodName>(
   options: MethodOptions<N> & MethodConfig,
   context: MethodContext,
 ): Method {
-  const name: N = options.name as N;
+  const name: N = options.name;
   return factories[name](options, context);
 }

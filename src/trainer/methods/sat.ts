@@ -31,7 +31,7 @@ export function updateTargets(
   alpha: number,
 ): tf.Tensor2D {
   const old = tf.gather(softTargets, indices);
-  const updated = tf.add(tf.mul(old, alpha), tf.mul(probabilities(logits), 1 - alpha)) as tf.Tensor2D;
+  const updated = tf.add<tf.Tensor2D>(tf.mul(old, alpha), tf.mul(probabilities(logits), 1 - alpha));
   softTargets.assign(tf.tensorScatterUpdate(softTargets, tf.expandDims(indices, 1), updated));
   return updated;
 }

@@ -13,6 +13,8 @@ export async function startWasm(folder: string): Promise<void> {
   await tf.ready();
 }
 
+let registered = false;
+
 interface FilterGradientAttributes {
   strides: [number, number] | number;
   pad: tf.backend_util.ExplicitPadding | number | 'same' | 'valid';
@@ -30,7 +32,8 @@ interface InputGradientAttributes {
  * input. Both are convolutions themselves, and as such run on the backend's fast kernel.
  */
 function registerConvolutionGradients(): void {
-  if (tf.getKernel(tf.Conv2DBackpropFilter, 'wasm')) return;
+  if (registered) return;
+  registered = true;
   tf.registerKernel({
     kernelName: tf.Conv2DBackpropFilter,
     backendName: 'wasm',
