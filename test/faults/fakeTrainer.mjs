@@ -1,0 +1,90 @@
+// Stands in for the trainer: the same commands, events, files and exit codes, without any training.
+// FAKE_TRAINER names how it misbehaves, separated by commas:
+//   slow            twenty steps a second, a thousand of them
+//   ignore-sigint   neither SIGINT nor the stop file stops it
+//   ignore-sigterm  nor does SIGTERM
+//   grandchild      starts a process that ignores SIGINT and SIGTERM; its pid is in RUN/grandchild.pid
+//   fail            ends with code 3 and a message on standard error
+//   garbage         prints lines that are no events between its events
+import { spawn } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+const behaviours = new Set((process.env.FAKE_TRAINER ?? '').split(','));
+const [command, ...args] = process.argv.slice(2);
+const print = (text) => writeSync(1, text);
+const emit = (event) => print(JSON.stringify(event) + '\n');
+const now = () => Date.now() / 1000;
+
+if (command === 'train') train(args[0], args[1] === '--resume' ? args[2] : undefined);
+else if (command === 'data') data(...args);
+else {
+  writeSync(2, 'Usage: trainer train RUN_FOLDER [--resume CHECKPOINT]\n');
+  process.exitCode = 2;
+}
+
+function train(folder, resume) {
+  appendFileSync(join(folder, 'trainers'), `${process.pid}\n`);
+  if (behaviours.has('fail')) {
+    writeSync(2, 'The sky is falling.\n');
+    process.exitCode = 3;
+    return;
+  }
+  const ignore = behaviours.has('ignore-sigint');
+  let stopping = false;
+  process.on('SIGINT', () => (stopping ||= !ignore));
+  if (behaviours.has('ignore-sigterm')) process.on('SIGTERM', () => {});
+  if (behaviours.has('grandchild')) {
+    const program = `for (const s of ['SIGINT', 'SIGTERM']) process.on(s, () => {});
+      require('node:fs').writeFileSync(process.argv[1], String(process.pid));
+      setInterval(() => {}, 1000);`;
+    spawn(process.execPath, ['-e', program, join(folder, 'grandchild.pid')], { stdio: 'ignore' }).unref();
+  }
+  const slow = behaviours.has('slow');
+  const steps = slow ? 1000 : 4;
+  let step = resume === undefined ? 0 : JSON.parse(readFileSync(resume, 'utf8')).step;
+  if (resume !== undefined) print('\n');
+  emit({
+    event: 'start',
+    time: now(),
+    runtime: 'fake',
+    device: 'none',
+    steps,
+    epochs: 2,
+    ...(step > 0 && { fromStep: step }),
+  });
+  const next = () => {
+    if (!ignore && existsSync(join(folder, 'stop'))) stopping = true;
+    if (stopping) return finish('stopped', 130);
+    if (step >= steps) return finish('completed', 0);
+    step += 1;
+    if (behaviours.has('garbage')) print(`Step ${step} of many\n{"event":"metrics","step":"one"}\n`);
+    emit({
+      event: 'metrics',
+      step,
+      epoch: Math.floor((2 * step) / steps),
+      time: now(),
+      values: { 'train/loss': 1 / step, 'test/accuracy': step / (step + 1) },
+    });
+    setTimeout(next, slow ? 50 : 5);
+  };
+  const finish = (status, code) => {
+    const path = `checkpoints/step-${step}.safetensors`;
+    mkdirSync(join(folder, 'checkpoints'), { recursive: true });
+    for (const name of [path, 'checkpoints/latest.safetensors']) {
+      writeFileSync(join(folder, name), JSON.stringify({ step }));
+    }
+    emit({ event: 'checkpoint', step, path });
+    emit({ event: 'end', status, time: now() });
+    process.exit(code);
+  };
+  next();
+}
+
+function data(action, name) {
+  if (action === 'list') {
+    const check = { name: 'digits', ok: true, message: 'built in' };
+    return print(JSON.stringify([check, { name: 'mnist', ok: false, message: 'no files' }]) + '\n');
+  }
+  print(JSON.stringify({ name, ok: name === 'digits', message: name === 'digits' ? 'built in' : 'no files' }) + '\n');
+}
