@@ -1,0 +1,399 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { buildPrograms, endAll, trainersOf, until } from '../../test/faults/programs';
+import { identify } from '../lab/processes';
+import { Run } from '../lab/run';
+import { listRuns } from '../lab/store';
+
+let tools: Awaited<ReturnType<typeof buildPrograms>>;
+let place: string;
+let runsFolder: string;
+let config: string;
+
+beforeAll(async () => {
+  tools = await buildPrograms();
+}, 60_000);
+afterAll(() => tools.remove());
+beforeEach(() => {
+  place = mkdtempSync(join(tmpdir(), 'sat-cli-'));
+  runsFolder = join(place, 'sat-runs');
+  config = write('one.sat.json', { epochs: 2 });
+});
+afterEach(async () => {
+  await endAll(runsFolder);
+  await sleep(50);
+  rmSync(place, { recursive: true, force: true, maxRetries: 20 });
+});
+
+function write(name: string, content: unknown): string {
+  const file = join(place, name);
+  writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
+  return file;
+}
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Starts `sat` in the test's folder, as somebody at a prompt would. */
+function start(args: string[], behaviour = '') {
+  const env: NodeJS.ProcessEnv = { ...process.env, FAKE_TRAINER: behaviour };
+  delete env['SAT_RUNS'];
+  const child = spawn(tools.node, [join(tools.dist, 'sat.js'), ...args], { cwd: place, env });
+  const told = { stdout: '', stderr: '' };
+  child.stdout.on('data', (bytes: Buffer) => (told.stdout += bytes.toString()));
+  child.stderr.on('data', (bytes: Buffer) => (told.stderr += bytes.toString()));
+  const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ code, ...told })));
+  return { child, told, ended };
+}
+
+const sat = (...args: string[]) => start(args).ended;
+
+const json = ({ stdout }: Ended) => JSON.parse(stdout) as Record<string, unknown>;
+
+const madeRuns = () => (existsSync(runsFolder) ? readdirSync(runsFolder).filter((name) => !name.startsWith('.')) : []);
+
+/** A run in the background that has told of its first steps. */
+async function detached(behaviour = 'slow'): Promise<Run> {
+  const { code, stdout, stderr } = await start(['run', config, '--detach'], behaviour).ended;
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  const run = new Run(join(runsFolder, stdout.trim()));
+  await until('the first metrics', async () => {
+    await run.refresh();
+    return run.progress.step > 0;
+  });
+  return run;
+}
+
+async function completed(...more: string[]): Promise<string> {
+  const ended = await sat('run', config, '--json', ...more);
+  expect(ended.code).toBe(0);
+  return String(json(ended)['id']);
+}
+
+describe('sat run', { timeout: 30_000 }, () => {
+  it('stays to the end, tells of it on standard error, and exits with 0', async () => {
+    const { code, stdout, stderr } = await sat('run', config);
+    expect(code).toBe(0);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/completed, test accuracy 80\.0 %/);
+    expect(madeRuns()).toHaveLength(1);
+  });
+
+  it('--json prints one document', async () => {
+    const ended = await sat('run', config, '--json', '--set', 'seed=7', '--name', 'mine');
+    expect(ended.code).toBe(0);
+    expect(json(ended)).toMatchObject({
+      version: 1,
+      name: 'mine',
+      status: 'completed',
+      progress: { step: 4, steps: 4 },
+      record: { config: { seed: 7, epochs: 2 }, configFile: config },
+    });
+  });
+
+  it('--ndjson prints the events, all of them and nothing else', async () => {
+    const { code, stdout } = await sat('run', config, '--ndjson');
+    expect(code).toBe(0);
+    const [id] = madeRuns();
+    expect(stdout).toBe(readFileSync(join(runsFolder, id!, 'metrics.ndjson'), 'utf8'));
+    const events = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { event: string }).event);
+    expect(events[0]).toBe('start');
+    expect(events.at(-1)).toBe('end');
+    expect(events.filter((event) => event === 'metrics')).toHaveLength(4);
+  });
+
+  it('--ndjson with --json still prints lines of JSON only, one of them the document', async () => {
+    const { code, stdout } = await sat('run', config, '--ndjson', '--json');
+    expect([0, 2]).toContain(code);
+    if (code === 0)
+      for (const line of stdout.trimEnd().split('\n')) expect(() => JSON.parse(line) as unknown).not.toThrow();
+  });
+
+  it('exits with 1 when the work failed, and says why', async () => {
+    const { code, stderr } = await start(['run', config], 'fail').ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain('The sky is falling.');
+  });
+
+  it('--json tells of a failure in the document', async () => {
+    const ended = await start(['run', config, '--json'], 'fail').ended;
+    expect(ended.code).toBe(1);
+    expect(json(ended)).toMatchObject({ status: 'failed' });
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('stops the run gracefully at %s and exits with 130', async (signal) => {
+    const { child, told, ended } = start(['run', config, '--ndjson'], 'slow');
+    await until('the first metrics', () => told.stdout.includes('"metrics"'));
+    child.kill(signal);
+    const { code, stdout } = await ended;
+    expect(code).toBe(130);
+    expect(stdout.trimEnd().split('\n').at(-1)).toContain('"status":"stopped"');
+    const [run] = await listRuns(runsFolder);
+    expect(run?.status).toBe('stopped');
+    for (const pid of trainersOf(run!)) await until('the end of the trainer', () => identify(pid) === undefined);
+  });
+
+  it('ends a deaf trainer at the second Ctrl-C', async () => {
+    const { child, told, ended } = start(['run', config], 'slow,ignore-sigint');
+    await until('the run', () => told.stderr.includes('sat-runs') && madeRuns().length > 0);
+    const run = new Run(join(runsFolder, madeRuns()[0]!));
+    await until('the first metrics', async () => {
+      await run.refresh();
+      return run.progress.step > 0;
+    });
+    child.kill('SIGINT');
+    await until('the first Ctrl-C', () => told.stderr.includes('Ctrl-C again'));
+    child.kill('SIGINT');
+    expect((await ended).code).toBe(130);
+    for (const pid of trainersOf(run)) await until('the end of the trainer', () => identify(pid) === undefined);
+  });
+
+  it('--detach returns at once and prints the id', async () => {
+    const run = await detached();
+    expect(run.status).toBe('running');
+    expect(madeRuns()).toEqual([run.id]);
+  });
+
+  it.each([
+    ['a file that is missing', ['run', 'none.sat.json'], /none\.sat\.json.*could not be read/],
+    ['a wrong value', ['run', 'one.sat.json', '--set', 'epochs=0'], /epochs: expected at least 1, found 0/],
+    ['an unknown key', ['run', 'one.sat.json', '--set', 'epoch=3'], /Did you mean epochs/],
+    ['a --set without a value', ['run', 'one.sat.json', '--set', 'epochs'], /expected key\.path=value/],
+    ['an unknown runtime', ['run', 'one.sat.json', '--runtime', 'cuda'], /runtime: expected/],
+    ['an unknown option', ['run', 'one.sat.json', '--fast'], /unknown option/],
+    ['no file', ['run'], /missing required argument/],
+    ['too many files', ['run', 'one.sat.json', 'two.sat.json'], /too many arguments/],
+  ])('with %s exits with 2 and makes no run', async (_what, args, message) => {
+    const { code, stdout, stderr } = await sat(...args);
+    expect(stderr).toMatch(message);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(existsSync(runsFolder)).toBe(false);
+  });
+
+  it('names file, line and column of what is not JSON', async () => {
+    write('bad.sat.json', '{\n  "epochs": 4\n  "seed": 1\n}');
+    const { code, stderr } = await sat('run', 'bad.sat.json');
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${join(place, 'bad.sat.json')}:3:3`);
+  });
+
+  it('refuses a sweep with 2', async () => {
+    write('sweep.sat.json', { sweep: { seed: [0, 1] } });
+    expect((await sat('run', 'sweep.sat.json')).code).toBe(2);
+    expect(madeRuns()).toEqual([]);
+  });
+
+  it('in a runs folder that cannot be made exits with 1 or 2 and says so without a stack', async () => {
+    write('sat-runs', 'a file');
+    const { code, stderr } = await sat('run', config);
+    expect([1, 2]).toContain(code);
+    expect(stderr).toContain(runsFolder);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+});
+
+describe('where runs are kept', { timeout: 30_000 }, () => {
+  it('is --runs before SAT_RUNS before the nearest sat-runs upwards', async () => {
+    const id = await completed();
+    mkdirSync(join(place, 'a', 'b'), { recursive: true });
+    const list = async (cwd: string, env: Record<string, string>, ...args: string[]) => {
+      const child = spawn(tools.node, [join(tools.dist, 'sat.js'), 'list', '--json', ...args], {
+        cwd,
+        env: { ...process.env, SAT_RUNS: '', ...env },
+      });
+      let stdout = '';
+      child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()));
+      await new Promise((resolve) => child.on('close', resolve));
+      return (JSON.parse(stdout) as { runs: { id: string }[] }).runs.map((run) => run.id);
+    };
+    const below = join(place, 'a', 'b');
+    expect(await list(below, {})).toEqual([id]);
+    expect(await list(below, { SAT_RUNS: join(place, 'none') })).toEqual([]);
+    expect(await list(below, { SAT_RUNS: join(place, 'none') }, '--runs', '../../sat-runs')).toEqual([id]);
+  });
+});
+
+describe('sat list and sat show', { timeout: 30_000 }, () => {
+  it('say when there are no runs', async () => {
+    const { code, stdout } = await sat('list');
+    expect(code).toBe(0);
+    expect(stdout).toContain('No runs');
+    expect(json(await sat('list', '--json'))).toEqual({ version: 1, runs: [] });
+    expect(existsSync(runsFolder)).toBe(false);
+  });
+
+  it('list the newest first', async () => {
+    const ids = [await completed(), await completed('--set', 'seed=1')];
+    const { runs } = json(await sat('list', '--json')) as { runs: { id: string; status: string }[] };
+    expect(runs.map(({ id }) => id)).toEqual(ids.reverse());
+    const { stdout } = await sat('list');
+    expect(stdout.indexOf(ids[0]!)).toBeLessThan(stdout.indexOf(ids[1]!));
+  });
+
+  it('know a run by its id, a unique prefix of it, and its path', async () => {
+    const id = await completed();
+    for (const reference of [id, id.slice(0, -2), id.slice(0, 4), join(runsFolder, id), `sat-runs/${id}`]) {
+      const ended = await sat('show', reference, '--json');
+      expect(ended.code).toBe(0);
+      expect(json(ended)).toMatchObject({ version: 1, id, status: 'completed' });
+    }
+    const { stdout } = await sat('show', id);
+    expect(stdout).toContain('test/accuracy');
+    expect(stdout).toContain('step 4/4');
+  });
+
+  it('refuse a prefix of several, and one of none', async () => {
+    const ids = [await completed(), await completed()];
+    const common = ids[0]!.slice(0, 4);
+    const several = await sat('show', common);
+    expect(several.code).not.toBe(0);
+    for (const id of ids) expect(several.stderr).toContain(id);
+    const none = await sat('show', 'x');
+    expect(none.code).not.toBe(0);
+    expect(none.stderr).toContain('No run x');
+    expect(none.stdout).toBe('');
+  });
+
+  it('show a folder that is damaged, and harm no other', async () => {
+    const id = await completed();
+    mkdirSync(join(runsFolder, 'damaged'));
+    writeFileSync(join(runsFolder, 'damaged', 'run.json'), '{"version":1,');
+    const ended = await sat('list', '--json');
+    expect(ended.code).toBe(0);
+    const { runs } = json(ended) as { runs: { id: string; statusNote: string | null }[] };
+    expect(runs.find((run) => run.id === 'damaged')?.statusNote).toContain('run.json');
+    expect(runs.map((run) => run.id)).toContain(id);
+  });
+});
+
+describe('sat stop and sat resume', { timeout: 30_000 }, () => {
+  it('stop a run and go on with it', async () => {
+    const run = await detached();
+    const stopped = await sat('stop', run.id, '--json');
+    expect(stopped.code).toBe(0);
+    expect(json(stopped)).toMatchObject({ id: run.id, status: 'stopped' });
+    const resumed = await start(['resume', run.id, '--detach', '--json'], 'slow').ended;
+    expect(resumed.code).toBe(0);
+    expect(json(resumed)).toMatchObject({ id: run.id, status: 'running' });
+    expect((await sat('stop', run.id)).code).toBe(0);
+  });
+
+  it('stay with a resumed run to its end', async () => {
+    const run = await detached();
+    await sat('stop', run.id);
+    const checkpoint = join(run.folder, 'checkpoints', 'nearly.safetensors');
+    writeFileSync(checkpoint, '{"step":998}');
+    const { code, stderr } = await start(['resume', run.id, '--checkpoint', 'nearly'], 'slow').ended;
+    expect(stderr).toContain('completed');
+    expect(code).toBe(0);
+  });
+
+  it('refuse what cannot be', async () => {
+    const id = await completed();
+    const stop = await sat('stop', id);
+    expect(stop.code).toBe(1);
+    expect(stop.stderr).toContain('is not running');
+    const resume = await sat('resume', id, '--checkpoint', 'epoch-99');
+    expect(resume.code).not.toBe(0);
+    expect(resume.stderr).toContain('epoch-99');
+  });
+});
+
+describe('sat delete', { timeout: 30_000 }, () => {
+  it('moves a run to the trash, and --restore brings it back', async () => {
+    const id = await completed();
+    const deleted = await sat('delete', id);
+    expect(deleted.code).toBe(0);
+    expect(deleted.stderr).toContain(`--restore ${id}`);
+    expect(madeRuns()).toEqual([]);
+    expect(json(await sat('list', '--json'))['runs']).toEqual([]);
+    expect((await sat('delete', '--restore', id)).code).toBe(0);
+    expect(madeRuns()).toEqual([id]);
+    expect(json(await sat('show', id, '--json'))).toMatchObject({ status: 'completed' });
+  });
+
+  it('--json prints one document', async () => {
+    const id = await completed();
+    expect(json(await sat('delete', id, '--json'))).toMatchObject({ version: 1, id });
+    expect(json(await sat('delete', '--restore', id, '--json'))).toMatchObject({ version: 1, id });
+  });
+
+  it('--restore knows a unique prefix too', async () => {
+    const id = await completed();
+    await sat('delete', id);
+    expect((await sat('delete', '--restore', id.slice(0, -2))).code).toBe(0);
+    expect(madeRuns()).toEqual([id]);
+  });
+
+  it('--restore never leaves the trash', async () => {
+    const id = await completed();
+    for (const reference of ['', '.', '..', `../${id}`, 'none']) {
+      const { code } = await sat('delete', '--restore', reference);
+      expect({ reference, code }).not.toMatchObject({ code: 0 });
+    }
+    expect(madeRuns()).toEqual([id]);
+  });
+
+  it('refuses a running run', async () => {
+    const run = await detached();
+    const { code, stderr } = await sat('delete', run.id);
+    expect(code).toBe(1);
+    expect(stderr).toContain('Stop it before you delete it');
+    expect(madeRuns()).toEqual([run.id]);
+  });
+});
+
+describe('sat data', { timeout: 30_000 }, () => {
+  it('lists and checks what the trainer knows', async () => {
+    const list = await sat('data', 'list', '--json');
+    expect(list.code).toBe(0);
+    expect(json(list)).toMatchObject({ version: 1, dataSets: [{ name: 'digits', ok: true }, { name: 'mnist' }] });
+    expect((await sat('data', 'check', 'digits')).code).toBe(0);
+    const missing = await sat('data', 'check', 'mnist', '--json');
+    expect(missing.code).toBe(1);
+    expect(json(missing)).toMatchObject({ name: 'mnist', ok: false });
+  });
+});
+
+describe('a wrong call', { timeout: 60_000 }, () => {
+  it.each([
+    [['nonsense']],
+    [['--nonsense']],
+    [['list', '--nonsense']],
+    [['list', 'extra']],
+    [['show']],
+    [['stop']],
+    [['stop', 'a', '--force']],
+    [['resume', 'a', '--checkpoint']],
+    [['delete']],
+    [['delete', 'a', '--for-good']],
+    [['data', 'nonsense']],
+    [['data', 'check']],
+    [['data', 'list', '--nonsense']],
+    [['list', '--runs']],
+  ])('exits with 2: sat %j', async (args) => {
+    const { code, stdout, stderr } = await sat(...args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).not.toBe('');
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it.each([[['--help']], [['--version']], [['run', '--help']], [['data', 'list', '--help']]])(
+    'is not one that asks for help or version: sat %j',
+    async (args) => {
+      const { code, stdout } = await sat(...args);
+      expect(code).toBe(0);
+      expect(stdout).not.toBe('');
+    },
+  );
+});
