@@ -251,6 +251,22 @@ describe('a resume', { timeout: 40_000 }, () => {
     expect((await reread(run)).status).toBe('running');
   });
 
+  it.runIf(linux)('is not ended by what the supervisor before it still has to note', async () => {
+    const run = await running();
+    const supervisor = parentOf(trainerOf(run).pid);
+    // A busy machine may keep the old supervisor from its last act until the new trainer works.
+    process.kill(supervisor, 'SIGSTOP');
+    try {
+      await stopRun(run);
+      await resumeRun(run, tools);
+    } finally {
+      process.kill(supervisor, 'SIGCONT');
+    }
+    await until('the end of the old supervisor', () => identify(supervisor) === undefined);
+    await run.refresh();
+    expect(run.status).toBe('running');
+  });
+
   it('that is asked for twice at once makes one trainer', async () => {
     const run = await stopped();
     process.env['FAKE_TRAINER'] = 'slow';
