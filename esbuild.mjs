@@ -45,6 +45,13 @@ const bundles = [
   { ...node, entryPoints: ['src/trainer/main.ts'], outfile: 'dist/trainer.js' },
   { ...node, entryPoints: ['bench/parity/main.ts'], outfile: 'out/parity.js' },
   {
+    ...node,
+    entryPoints: ['scripts/demo.ts'],
+    outfile: 'out/demo.js',
+    // Run from where they lie: they find their packages beside themselves.
+    external: ['../test/host/*'],
+  },
+  {
     ...common,
     platform: 'browser',
     format: 'iife',

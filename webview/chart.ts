@@ -222,7 +222,8 @@ export class SatChart extends LitElement {
     if (x && 'title' in x) Object.assign(x.title ?? {}, label);
     if (y && 'title' in y) Object.assign(y.title ?? {}, { color: label.color });
     const { min, max } = this.view;
-    if (x) Object.assign(x, { min: min ?? 0, max });
+    // The axis ends where the longest run will, so that nothing moves while it trains.
+    if (x) Object.assign(x, { min: min ?? 0, max: max ?? this.store.longest });
     this.keepRange(lines);
     if (y) Object.assign(y, { suggestedMin: this.lowest, suggestedMax: this.highest });
     chart.update('none');

@@ -198,7 +198,7 @@ export class SatPanel extends LitElement {
     void this.ask({ type: 'select', runs: selected ? others : [...others, run.key] });
   }
 
-  private charts(): TemplateResult | TemplateResult[] {
+  private charts(): TemplateResult {
     const { runs, selected, metrics, reading } = this.store;
     if (reading === undefined || (reading && runs.length === 0)) return html`<p class="state">Reading the runs…</p>`;
     if (runs.length === 0) {
@@ -217,19 +217,19 @@ export class SatPanel extends LitElement {
       entry.metrics.push(metric);
       families.set(family.key, entry);
     }
-    return [...families.values()]
-      .sort((a, b) => familyOrder(a.family, b.family))
-      .map(
-        ({ family, metrics: shown }) =>
-          html`<sat-chart
-            data-family=${family.key}
-            .store=${this.store}
-            .family=${family}
-            .metrics=${shown}
-            .view=${this.view}
-            .version=${this.version}
-          ></sat-chart>`,
-      );
+    return html`${repeat(
+      [...families.values()].sort((a, b) => familyOrder(a.family, b.family)),
+      ({ family }) => family.key,
+      ({ family, metrics: shown }) =>
+        html`<sat-chart
+          data-family=${family.key}
+          .store=${this.store}
+          .family=${family}
+          .metrics=${shown}
+          .view=${this.view}
+          .version=${this.version}
+        ></sat-chart>`,
+    )}`;
   }
 
   private hoverTable(): TemplateResult | typeof nothing {

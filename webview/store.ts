@@ -53,6 +53,13 @@ export class Store {
     return this.shown.every(({ epochs, steps }) => epochs !== undefined && steps !== undefined);
   }
 
+  /** Where the longest shown run ends, on the x axis; undefined when that is not known. */
+  get longest(): number | undefined {
+    const ends = this.shown.map(({ epochs, steps }) => (this.inEpochs ? epochs : steps));
+    const known = ends.filter((end) => end !== undefined);
+    return known.length > 0 ? Math.max(...known) : undefined;
+  }
+
   /** A run's points of a metric, in the order of x. */
   trace({ key, epochs, steps }: RunView, metric: string): XY[] {
     const points = this.points.get(key)?.get(metric);
