@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { launchBrowser, openViewContainer, openWorkbench, runCommand, treeRows } from '../host/browser.mjs';
 import { startServer } from '../host/server.mjs';
 
-/** @typedef {import('playwright-core').Page} Page */
-/** @typedef {import('playwright-core').Frame} Frame */
-/** @typedef {import('playwright-core').Locator} Locator */
+/** @typedef {import('../host/browser.mjs').Page} Page */
+/** @typedef {import('../host/browser.mjs').Frame} Frame */
+/** @typedef {import('../host/browser.mjs').Locator} Locator */
 /** @typedef {import('../host/server.mjs').Server} Server */
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -241,11 +241,10 @@ export function runRows(page, text) {
 
 /**
  * Presses an inline button of a row in the tree.
- * @param {Page} page
  * @param {Locator} row
  * @param {string} title
  */
-export async function inlineAction(page, row, title) {
+export async function inlineAction(row, title) {
   await row.first().hover();
   await row.first().locator(`.actions .action-label[aria-label*="${title}"]`).click();
 }

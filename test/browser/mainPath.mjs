@@ -52,12 +52,12 @@ export const tests = [
 
       await showRuns(page);
       await runRows(page, ', running,').first().waitFor();
-      await inlineAction(page, runRows(page, ', running,'), 'Stop Run');
+      await inlineAction(runRows(page, ', running,'), 'Stop Run');
       await runRows(page, ', stopped,').first().waitFor({ timeout: 30_000 });
       const stopped = readEvents(folder).at(-1);
       check(stopped?.event === 'end' && stopped.status === 'stopped', `the last event is ${JSON.stringify(stopped)}`);
 
-      await inlineAction(page, runRows(page, ', stopped,'), 'Resume Run');
+      await inlineAction(runRows(page, ', stopped,'), 'Resume Run');
       await runRows(page, ', running,').first().waitFor();
       await runRows(page, ', completed,').first().waitFor({ timeout: 90_000 });
       await until('all points at the end', () => showsAll(panel, folder), 5_000, 50);
@@ -76,7 +76,7 @@ export const tests = [
 
 /**
  * Takes what is offered in each of the four steps.
- * @param {import('playwright-core').Page} page
+ * @param {import('../host/browser.mjs').Page} page
  */
 async function acceptSteps(page) {
   const placeholders = ['Data set', 'Corrupted labels', 'Method', 'What will run'];
@@ -94,7 +94,7 @@ async function acceptSteps(page) {
 
 /**
  * Whether the chart holds as many points as there are on disk.
- * @param {import('playwright-core').Frame} panel
+ * @param {import('../host/browser.mjs').Frame} panel
  * @param {string} folder
  */
 async function showsAll(panel, folder) {
