@@ -9,9 +9,9 @@ import {
   type Plugin,
 } from 'chart.js';
 import zoom from 'chartjs-plugin-zoom';
-import { html, LitElement, type PropertyValues, type TemplateResult } from 'lit';
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, query } from 'lit/decorators.js';
-import { dashOf, formatValue, metricLabel, type Family } from './families';
+import { dashOf, formatValue, lineStyle, metricLabel, type Family } from './families';
 import { meanOf, nearest, type XY } from './lines';
 import type { Store } from './store';
 import { methodColor, themeColor, withOpacity } from './theme';
@@ -123,7 +123,9 @@ export class SatChart extends LitElement {
   protected override render(): TemplateResult {
     const { title, subtitle } = this.family;
     return html`<figure class="chart">
-      <figcaption><span class="chart-title">${title}</span><span class="chart-subtitle">${subtitle}</span></figcaption>
+      <figcaption>
+        <span class="chart-title">${title}</span><span class="chart-subtitle">${subtitle}</span>${this.legend()}
+      </figcaption>
       <div class="canvas-holder">
         <canvas
           tabindex="0"
@@ -138,6 +140,13 @@ export class SatChart extends LitElement {
         ></canvas>
       </div>
     </figure>`;
+  }
+
+  /** Which line style is which metric, where a chart has several. */
+  private legend(): TemplateResult | typeof nothing {
+    if (this.metrics.length < 2) return nothing;
+    const entries = this.metrics.map((metric) => html`<span class=${lineStyle(metric)}>${metricLabel(metric)}</span>`);
+    return html`<div class="legend">${entries}</div>`;
   }
 
   private createChart(): void {

@@ -116,16 +116,25 @@ export function metricLabel(metric: string): string {
 }
 
 /** Line styles tell the metrics of one chart apart. */
-const dashes: Record<string, number[]> = {
-  'train/accuracy': [2, 3],
-  'train_eval/clean_accuracy': [6, 3],
-  'val/accuracy': [6, 3],
-  'val/clean_accuracy': [2, 3],
-  'train/loss': [2, 3],
+export type LineStyle = 'solid' | 'dashed' | 'dotted';
+
+const styles: Record<string, LineStyle> = {
+  'train/accuracy': 'dotted',
+  'train_eval/clean_accuracy': 'dashed',
+  'val/accuracy': 'dashed',
+  'val/clean_accuracy': 'dotted',
+  'train/loss': 'dotted',
 };
 
+export function lineStyle(metric: string): LineStyle {
+  return styles[metric] ?? 'solid';
+}
+
+const dashes: Record<LineStyle, number[]> = { solid: [], dashed: [6, 3], dotted: [2, 3] };
+
+/** The same in pixels of line and gap. */
 export function dashOf(metric: string): number[] {
-  return dashes[metric] ?? [];
+  return dashes[lineStyle(metric)];
 }
 
 /** A value in words, with the unit. */

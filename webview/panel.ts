@@ -239,19 +239,23 @@ export class SatPanel extends LitElement {
     const rows = this.hovered.rowsAt(hoverX);
     if (rows.length === 0) return nothing;
     const left = Math.min(this.pointer.x + 16, window.innerWidth - 260);
-    return html`<table class="hover" .style=${`left: ${Math.max(0, left)}px; top: ${this.pointer.y + 16}px`}>
-      <caption>
-        ${this.store.inEpochs ? 'epoch' : 'step'} ${Number(hoverX.toFixed(1))}
-      </caption>
-      ${rows.slice(0, 14).map(
-        ({ label, value, color }) =>
-          html`<tr>
-            <td><span class="swatch" .style=${`background: ${color}`}></span></td>
-            <td>${label}</td>
-            <td class="number">${formatValue(value, percent)}</td>
-          </tr>`,
-      )}
-    </table>`;
+    return html`<aside
+      class="hover"
+      aria-label="Values at the pointer"
+      .style=${`left: ${Math.max(0, left)}px; top: ${this.pointer.y + 16}px`}
+    >
+      <div class="quiet">${this.store.inEpochs ? 'epoch' : 'step'} ${Number(hoverX.toFixed(1))}</div>
+      <table>
+        ${rows.slice(0, 14).map(
+          ({ label, value, color }) =>
+            html`<tr>
+              <td><span class="swatch" .style=${`background: ${color}`}></span></td>
+              <td>${label}</td>
+              <td class="number">${formatValue(value, percent)}</td>
+            </tr>`,
+        )}
+      </table>
+    </aside>`;
   }
 
   private readonly onHover = (event: CustomEvent<{ x: number; at?: MouseEvent } | undefined>): void => {
