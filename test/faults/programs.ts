@@ -63,8 +63,10 @@ export async function endAll(runsFolder: string): Promise<void> {
   for (const run of await listRuns(runsFolder)) {
     const identity = run.record?.process;
     if (identity && isAlive(identity)) kill(identity.pid);
-    const grandchild = grandchildOf(run);
-    if (grandchild !== undefined && commandOf(grandchild).includes(run.folder)) kill(grandchild);
+    // A run that has wrongly got two trainers has only one of them in its record.
+    for (const pid of [...trainersOf(run), grandchildOf(run) ?? 0]) {
+      if (pid > 0 && commandOf(pid).includes(run.folder)) kill(pid);
+    }
   }
 }
 
