@@ -339,8 +339,8 @@ describe('sat delete', { timeout: 30_000 }, () => {
     const id = await completed();
     for (const reference of ['', '.', '..', `../${id}`, 'none']) {
       const { code } = await sat('delete', '--restore', reference);
-      expect({ reference, code }).not.toEqual({ reference, code: 0 });
-      expect({ reference, runs: madeRuns() }).toEqual({ reference, runs: [id] });
+      expect(code, `--restore '${reference}'`).not.toBe(0);
+      expect(madeRuns(), `--restore '${reference}'`).toEqual([id]);
     }
   });
 
