@@ -36,6 +36,7 @@ export function runCommand(): Command {
     .option('--detach', 'return as soon as the run has started')
     .option('--ndjson', 'print the run’s events')
     .action(async (file: string, options: RunOptions) => {
+      refuseTwoOutputs(options);
       const run = await launch(file, options);
       if (options.detach) {
         if (options.json) print.json(describeRun(run));
@@ -65,6 +66,11 @@ async function launch(file: string, options: RunOptions): Promise<Run> {
     );
   }
   return startRun({ runsFolder: runsFolder(options), config: cell.config, configFile, cell: cell.hash }, tools);
+}
+
+/** @throws UsageError: events and a document on one output would be neither */
+export function refuseTwoOutputs({ ndjson, json }: { ndjson?: boolean; json?: boolean }): void {
+  if (ndjson && json) throw new UsageError('--ndjson and --json exclude each other.');
 }
 
 /** Stays with a run to its end. @returns the exit code */

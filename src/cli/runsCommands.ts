@@ -11,7 +11,7 @@ import { restoreRun, trashRun } from '../lab/trash';
 import { runFiles } from '../protocol/run';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
 import { print, table } from './output';
-import { follow } from './runCommand';
+import { follow, refuseTwoOutputs } from './runCommand';
 
 /** What `--json` gives of a run. */
 export function describeRun(run: Run): Record<string, unknown> {
@@ -125,11 +125,13 @@ export function resumeCommand(): Command {
     .option('--detach', 'return as soon as the run has started')
     .option('--ndjson', 'print the run’s events')
     .action(async (reference: string, options: ResumeOptions) => {
+      refuseTwoOutputs(options);
       const run = await findRun(runsFolder(options), reference);
       const { checkpoint } = options;
       const named = checkpoint && join(run.folder, runFiles.checkpoints, `${checkpoint}.safetensors`);
       await resumeRun(run, tools, named && existsSync(named) ? named : checkpoint && resolve(checkpoint));
       if (!options.detach) process.exitCode = await follow(run, options);
+      await run.refresh();
       if (options.json) print.json(describeRun(run));
     });
 }
@@ -142,9 +144,9 @@ export function deleteCommand(): Command {
     .action(async (reference: string, options: CommonOptions & { restore?: boolean }) => {
       const folder = runsFolder(options);
       if (options.restore) {
-        await restoreRun(folder, reference);
-        if (options.json) return print.json({ version: 1, id: reference, deleted: false });
-        return print.note(`${reference} is back.`);
+        const id = await restoreRun(folder, reference);
+        if (options.json) return print.json({ version: 1, id, deleted: false });
+        return print.note(`${id} is back.`);
       }
       const run = await findRun(folder, reference);
       await trashRun(run);

@@ -102,6 +102,9 @@ export async function resumeRun(run: Run, tools: Tools, checkpoint?: string): Pr
     throw new Error(`${run.name} is being resumed already. If that is not so, delete ${lock}.`);
   }
   try {
+    // Another resume may have come and gone between the first look and the lock.
+    await run.refresh();
+    refuseWhileAlive(run, 'resume');
     await noteResume(run.folder, from);
     await rm(join(run.folder, runFiles.exit), { force: true });
     await rm(join(run.folder, runFiles.stopRequest), { force: true });

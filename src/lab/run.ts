@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { documentVersion } from '../protocol/config';
 import {
   exitSchema,
@@ -37,6 +38,9 @@ export interface RunCheckpoint {
 /** The first of these that a run has is what one wants to know of it. */
 const headlines = ['test/accuracy', 'val/accuracy', 'train_eval/accuracy', 'train/accuracy'];
 
+/** How long a supervisor may take to note an exit, in milliseconds. */
+const settleMilliseconds = 200;
+
 /** One run's folder, read and followed. The folder is the only truth; this is a view of it. */
 export class Run {
   record: RunRecord | undefined;
@@ -44,6 +48,8 @@ export class Run {
   problem: string | undefined;
   private exit: ExitRecord | undefined;
   private readonly reader: MetricsReader;
+  /** Start time of the process that was found gone, and looked for again. */
+  private confirmedLost: string | undefined;
   private derived: { status: RunStatus; note?: string } = { status: 'lost' };
 
   constructor(readonly folder: string) {
@@ -130,7 +136,17 @@ export class Run {
   /** Reads what has changed on disk. @returns whether anything that is shown has */
   async refresh(): Promise<boolean> {
     const before = JSON.stringify([this.derived, this.problem, this.record]);
-    // Files of a run that has ended no longer change, unless it is resumed, which writes them anew.
+    let grown = await this.read();
+    if (this.derived.status === 'lost' && this.confirmedLost !== this.record?.process?.startTime) {
+      // It may have ended while its files were being read; what it told, and its exit, are there in a moment.
+      await sleep(settleMilliseconds);
+      grown = (await this.read()) || grown;
+      if (this.derived.status === 'lost') this.confirmedLost = this.record?.process?.startTime;
+    }
+    return grown || before !== JSON.stringify([this.derived, this.problem, this.record]);
+  }
+
+  private async read(): Promise<boolean> {
     await Promise.all([this.readRecord(), this.readExit()]);
     const grown = await this.reader.poll();
     // What an earlier part of a resumed run said of its end holds no more, also before the new part has begun.
@@ -148,7 +164,7 @@ export class Run {
       Date.now() / 1000,
     );
     if (this.derived.status === 'failed' && !end) await this.explainFailure();
-    return grown || before !== JSON.stringify([this.derived, this.problem, this.record]);
+    return grown;
   }
 
   private pointAt(metric: string, i: number): Point | undefined {
@@ -158,10 +174,11 @@ export class Run {
     return { step: series.steps[i] ?? 0, epoch: series.epochs[i] ?? NaN, value };
   }
 
-  /** A trainer that died without a word of its own has often left one in its log. */
+  /** A trainer that died without a word of its own has often left one in its log: the error, else the last line. */
   private async explainFailure(): Promise<void> {
     const log = await readFile(join(this.folder, runFiles.log), 'utf8').catch(() => '');
-    const last = log.trimEnd().split('\n').at(-1)?.trim();
+    const lines = log.trimEnd().split('\n');
+    const last = (lines.findLast((line) => /error|exception|could not/i.test(line)) ?? lines.at(-1))?.trim();
     if (last) this.derived = { status: 'failed', note: `${this.derived.note ?? ''}: ${last.slice(0, 300)}` };
   }
 

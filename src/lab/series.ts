@@ -1,11 +1,21 @@
+let revisions = 0;
+
+function nextRevision(): number {
+  revisions += 1;
+  return revisions;
+}
+
 /** One metric's points, in order of their steps. Grows by doubling, so that a million points stay cheap. */
 export class Series {
   private stepData: Float64Array = new Float64Array(64);
   private epochData: Float64Array = new Float64Array(64);
   private valueData: Float64Array = new Float64Array(64);
   length = 0;
-  /** Changes whenever something other than adding at the end happens: what was read before no longer holds. */
-  revision = 0;
+  /**
+   * Changes whenever something other than adding at the end happens: what was read before no longer holds. No two
+   * series ever share one, so a series that takes the place of another is seen to be another.
+   */
+  revision = nextRevision();
 
   get steps(): Float64Array {
     return this.stepData.subarray(0, this.length);
@@ -23,7 +33,7 @@ export class Series {
   /** Adds a point. One of the same step replaces the old one: events of one step merge, and the newer value wins. */
   set(step: number, epoch: number, value: number): void {
     const at = this.indexFrom(step);
-    if (at < this.length) this.revision += 1;
+    if (at < this.length) this.revision = nextRevision();
     if (this.stepData[at] !== step || at >= this.length) this.insert(at);
     this.stepData[at] = step;
     this.epochData[at] = epoch;
@@ -33,7 +43,7 @@ export class Series {
   /** Forgets every point after a step. */
   truncateAfter(step: number): void {
     const length = this.indexFrom(step + 0.5);
-    if (length < this.length) this.revision += 1;
+    if (length < this.length) this.revision = nextRevision();
     this.length = length;
   }
 

@@ -28,10 +28,15 @@ export async function listRuns(runsFolder: string): Promise<Run[]> {
 export async function findRun(runsFolder: string, reference: string): Promise<Run> {
   const path = resolve(reference);
   if (existsSync(join(path, runFiles.record)) && (await stat(path)).isDirectory()) return opened(path);
-  const ids = (await runIds(runsFolder)).filter((id) => id.startsWith(reference));
-  const exact = ids.find((id) => id === reference);
-  if (exact ?? ids.length === 1) return opened(join(runsFolder, exact ?? ids[0] ?? ''));
-  if (ids.length === 0) throw new Error(`No run ${reference} in ${runsFolder}. "sat list" shows what is there.`);
+  return opened(join(runsFolder, await uniqueId(runsFolder, reference)));
+}
+
+/** The run of a folder whose id is this, or the only one whose id begins so. @throws Error in words */
+export async function uniqueId(folder: string, reference: string): Promise<string> {
+  const ids = (await runIds(folder)).filter((id) => id.startsWith(reference));
+  const [first] = ids;
+  if (first !== undefined && (ids.length === 1 || ids.includes(reference))) return ids.length === 1 ? first : reference;
+  if (ids.length === 0) throw new Error(`No run ${reference} in ${folder}. "sat list" shows what is there.`);
   throw new Error(
     `${reference} is the beginning of ${ids.length} runs: ${ids.slice(0, 5).join(', ')}. Give more of it.`,
   );

@@ -3,7 +3,7 @@ import { appendFileSync, openSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { documentVersion } from '../protocol/config';
-import { runFiles, type ExitRecord, type ProcessIdentity } from '../protocol/run';
+import { runFiles, runRecordSchema, type ExitRecord, type ProcessIdentity, type RunRecord } from '../protocol/run';
 import { identify } from './processes';
 
 /**
@@ -20,7 +20,10 @@ function supervise(folder: string, args: string[]): void {
     stdio: ['ignore', openSync(join(folder, runFiles.metrics), 'a'), openSync(log, 'a')],
     windowsHide: true,
   });
+  const resumes = readRecord(folder).resumes.length;
   const finish = (code: number | null, signal: string | null) => {
+    // A run that was resumed meanwhile is another supervisor's; this exit says nothing of it any more.
+    if (readRecord(folder).resumes.length !== resumes) return;
     const exit: ExitRecord = { version: documentVersion, code, signal, time: Date.now() / 1000 };
     writeFileAtomic.sync(join(folder, runFiles.exit), JSON.stringify(exit) + '\n');
   };
@@ -33,10 +36,13 @@ function supervise(folder: string, args: string[]): void {
   if (identity) recordProcess(folder, identity);
 }
 
+function readRecord(folder: string): RunRecord {
+  return runRecordSchema.parse(JSON.parse(readFileSync(join(folder, runFiles.record), 'utf8')));
+}
+
 function recordProcess(folder: string, identity: ProcessIdentity): void {
   const file = join(folder, runFiles.record);
-  const record = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
-  writeFileAtomic.sync(file, JSON.stringify({ ...record, process: identity }, null, 2) + '\n');
+  writeFileAtomic.sync(file, JSON.stringify({ ...readRecord(folder), process: identity }, null, 2) + '\n');
 }
 
 const [folder, ...args] = process.argv.slice(2);

@@ -3,7 +3,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { refuseWhileAlive } from './launch';
 import type { Run } from './run';
-import { runsFolderOf, trashName } from './store';
+import { runsFolderOf, trashName, uniqueId } from './store';
 
 /** Moves a run to the trash beside the other runs, from which it can be restored. @throws Error while it runs */
 export async function trashRun(run: Run): Promise<void> {
@@ -14,11 +14,19 @@ export async function trashRun(run: Run): Promise<void> {
   await rename(run.folder, join(trash, run.id));
 }
 
-/** Takes a run out of the trash. @throws Error when it is not there */
-export async function restoreRun(runsFolder: string, id: string): Promise<void> {
-  const from = join(runsFolder, trashName, id);
-  if (!existsSync(from)) throw new Error(`${id} is not in the trash of ${runsFolder}.`);
-  await rename(from, join(runsFolder, id));
+/**
+ * Takes a run out of the trash.
+ * @param reference its id, or a unique beginning of it
+ * @returns its id
+ * @throws Error in words when it is not there, or more than one is meant
+ */
+export async function restoreRun(runsFolder: string, reference: string): Promise<string> {
+  const trash = join(runsFolder, trashName);
+  // Only names that stand in the trash are taken: a path could lead out of it.
+  const id = await uniqueId(trash, reference);
+  if (existsSync(join(runsFolder, id))) throw new Error(`There is a run ${id} already.`);
+  await rename(join(trash, id), join(runsFolder, id));
+  return id;
 }
 
 /** Deletes for good what is in the trash. */
