@@ -42,7 +42,7 @@ export class PanelManager implements vscode.Disposable, vscode.WebviewPanelSeria
     }
   }
 
-  /** A new run is shown beside the others, if the panel is open; else the panel opens with it. */
+  /** Shows a new run beside those that are shown already. */
   add(run: Run): void {
     if (this.panel) this.panel.add(run.folder);
     else this.open([run]);
@@ -114,7 +114,7 @@ class Panel implements vscode.Disposable {
   }
 
   add(folder: string): void {
-    this.select([...this.shown().map((run) => run.folder), folder]);
+    this.show([...this.shown().map((run) => run.folder), folder]);
   }
 
   dispose(): void {

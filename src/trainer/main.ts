@@ -66,11 +66,19 @@ async function trainRun(folder: string, resume: string | undefined): Promise<num
     events.emit({ event: 'end', status, time: Date.now() / 1000 });
     return status === 'stopped' ? exitCodes.stopped : exitCodes.done;
   } catch (error) {
-    const message = messageOf(error);
+    const message = explain(error, folder);
     process.stderr.write(error instanceof Problem || !(error instanceof Error) ? `${message}\n` : `${error.stack}\n`);
     events.emit({ event: 'end', status: 'failed', message, time: Date.now() / 1000 });
     return exitCodes.failed;
   }
+}
+
+/** What went wrong, and what to do where the system only says what. */
+function explain(error: unknown, folder: string): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOSPC') return `No space is left on the disk of ${folder}. Free some, then resume the run.`;
+  if (code === 'EACCES' || code === 'EROFS') return `${folder} cannot be written (${messageOf(error)}).`;
+  return messageOf(error);
 }
 
 function readConfig(folder: string): RunConfig {
