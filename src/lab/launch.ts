@@ -6,7 +6,7 @@ import { cpus, hostname, platform, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import writeFileAtomic from 'write-file-atomic';
+import { writeAtomic } from '../formats/atomicFile';
 import { documentVersion, type RunConfig } from '../protocol/config';
 import { runFiles, runRecordSchema, type ExitRecord, type NewRunRecord } from '../protocol/run';
 import { describeConfig } from './labels';
@@ -131,7 +131,7 @@ async function noteResume(folder: string, checkpoint: string): Promise<void> {
     () => 0,
   );
   const resumes = [...record.resumes, { time: Date.now() / 1000, checkpoint, byte }];
-  await writeFileAtomic(file, JSON.stringify({ ...record, process: null, resumes }, null, 2) + '\n');
+  await writeAtomic(file, JSON.stringify({ ...record, process: null, resumes }, null, 2) + '\n');
 }
 
 /** How long a supervisor may take to start its trainer, in milliseconds. */
@@ -166,7 +166,7 @@ async function hasProcess(folder: string): Promise<boolean> {
 async function recordFailedLaunch(folder: string, reason: string): Promise<void> {
   await appendFile(join(folder, runFiles.log), `The run could not be started: ${reason}\n`);
   const exit: ExitRecord = { version: documentVersion, code: 1, signal: null, time: Date.now() / 1000 };
-  await writeFileAtomic(join(folder, runFiles.exit), JSON.stringify(exit) + '\n');
+  await writeAtomic(join(folder, runFiles.exit), JSON.stringify(exit) + '\n');
 }
 
 /** Sorts by creation, is unique, and safe as a file name everywhere. */

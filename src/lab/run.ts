@@ -137,13 +137,17 @@ export class Run {
   async refresh(): Promise<boolean> {
     const before = JSON.stringify([this.derived, this.problem, this.record]);
     let grown = await this.read();
-    if (this.derived.status === 'lost' && this.confirmedLost !== this.record?.process?.startTime) {
+    if (this.isLost() && this.confirmedLost !== this.record?.process?.startTime) {
       // It may have ended while its files were being read; what it told, and its exit, are there in a moment.
       await sleep(settleMilliseconds);
       grown = (await this.read()) || grown;
-      if (this.derived.status === 'lost') this.confirmedLost = this.record?.process?.startTime;
+      if (this.isLost()) this.confirmedLost = this.record?.process?.startTime;
     }
     return grown || before !== JSON.stringify([this.derived, this.problem, this.record]);
+  }
+
+  private isLost(): boolean {
+    return this.derived.status === 'lost';
   }
 
   private async read(): Promise<boolean> {

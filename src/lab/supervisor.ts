@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync, openSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { writeAtomicSync } from '../formats/atomicFile';
 import { documentVersion } from '../protocol/config';
 import { runFiles, runRecordSchema, type ExitRecord, type ProcessIdentity, type RunRecord } from '../protocol/run';
 import { identify } from './processes';
@@ -25,7 +25,7 @@ function supervise(folder: string, args: string[]): void {
     // A run that was resumed meanwhile is another supervisor's; this exit says nothing of it any more.
     if (readRecord(folder).resumes.length !== resumes) return;
     const exit: ExitRecord = { version: documentVersion, code, signal, time: Date.now() / 1000 };
-    writeFileAtomic.sync(join(folder, runFiles.exit), JSON.stringify(exit) + '\n');
+    writeAtomicSync(join(folder, runFiles.exit), JSON.stringify(exit) + '\n');
   };
   child.on('error', (error) => {
     appendFileSync(log, `The trainer could not be started: ${error.message}\n`);
@@ -42,7 +42,7 @@ function readRecord(folder: string): RunRecord {
 
 function recordProcess(folder: string, identity: ProcessIdentity): void {
   const file = join(folder, runFiles.record);
-  writeFileAtomic.sync(file, JSON.stringify({ ...readRecord(folder), process: identity }, null, 2) + '\n');
+  writeAtomicSync(file, JSON.stringify({ ...readRecord(folder), process: identity }, null, 2) + '\n');
 }
 
 const [folder, ...args] = process.argv.slice(2);

@@ -1,6 +1,6 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { writeAtomic } from '../formats/atomicFile';
 import { encodeNpy } from '../formats/npy';
 import type { RunConfig } from '../protocol/config';
 import { runFiles } from '../protocol/run';
@@ -46,7 +46,7 @@ export interface TrainingRun {
 export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> {
   const { config, dataSet, events } = run;
   const data = prepareTrainingData(dataSet, config.data, config.seed);
-  if (data.noise) await writeFile(join(run.folder, runFiles.noise), JSON.stringify(data.noise));
+  if (data.noise) await writeAtomic(join(run.folder, runFiles.noise), JSON.stringify(data.noise));
 
   const session = createSession(run, data);
   const { trained, keeper, stepsPerEpoch } = session;
@@ -226,7 +226,7 @@ async function keepBest(
 async function saveSoftLabels(folder: string, { method }: Session): Promise<void> {
   if (!method.softTargets) return;
   const { shape } = method.softTargets;
-  await writeFileAtomic(
+  await writeAtomic(
     join(folder, runFiles.softLabels),
     Buffer.from(encodeNpy({ shape, data: method.softTargets.dataSync<'float32'>() })),
   );

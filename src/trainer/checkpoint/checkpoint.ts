@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
-import writeFileAtomic from 'write-file-atomic';
+import { writeAtomic } from '../../formats/atomicFile';
 import { decodeSafetensors, encodeSafetensors, type Tensor } from '../../formats/safetensors';
 import type { Normalization } from '../data/types';
 import type { Method } from '../methods/method';
@@ -105,7 +105,7 @@ export async function saveCheckpoint(
     running: JSON.stringify(progress.running),
     best: JSON.stringify(progress.best),
   };
-  await writeFileAtomic(file, Buffer.from(encodeSafetensors(tensors, metadata)));
+  await writeAtomic(file, Buffer.from(encodeSafetensors(tensors, metadata)));
 }
 
 /**
