@@ -263,7 +263,7 @@ export class SatChart extends LitElement {
       if (!first) return [];
       const color = methodColor(first.method, methods);
       const traces = runs
-        .map((run) => ({ run: run.key, label: run.label, points: this.store.trace(run, metric) }))
+        .map((run) => ({ run: run.key, label: run.short, points: this.store.trace(run, metric) }))
         .filter(({ points }) => points.length > 0);
       const mean = meanOf(traces);
       const manyMetrics = this.metrics.length > 1;

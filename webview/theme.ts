@@ -5,11 +5,12 @@ export function themeColor(name: string): string {
 
 const methodColors = [
   '--vscode-charts-blue',
-  '--vscode-charts-orange',
-  '--vscode-charts-green',
-  '--vscode-charts-purple',
-  '--vscode-charts-red',
   '--vscode-charts-yellow',
+  '--vscode-charts-purple',
+  '--vscode-charts-green',
+  '--vscode-charts-red',
+  // Last: in the dark themes it is nearly the background's own colour.
+  '--vscode-charts-orange',
 ];
 
 /** Methods that everybody meets have their colour for good; others take the next in order of their names. */

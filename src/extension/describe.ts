@@ -67,14 +67,26 @@ export function labelsByRun(runs: readonly Run[]): Map<Run, string> {
   return labels;
 }
 
-/** What the panel shows of a run. @param label what tells it from the others of its group */
-export function viewOf(run: Run, label: string | undefined): RunView {
+/** How the panel calls a run: in the list of its group, and among the runs that are drawn. */
+export interface RunLabels {
+  inGroup: ReadonlyMap<Run, string>;
+  amongShown: ReadonlyMap<Run, string>;
+}
+
+export function labelsFor(runs: readonly Run[], shown: readonly Run[]): RunLabels {
+  const short = distinguishingLabels(shown.map((run) => run.record?.config ?? {}));
+  return { inGroup: labelsByRun(runs), amongShown: new Map(shown.map((run, i) => [run, short[i] ?? run.name])) };
+}
+
+/** What the panel shows of a run. */
+export function viewOf(run: Run, { inGroup, amongShown }: RunLabels): RunView {
   const config: Record<string, unknown> = run.record?.config ?? {};
   const parsed = configSchema.safeParse(config);
   const { epochs, steps } = run.progress;
   return {
     key: run.folder,
-    label: label ?? run.name,
+    label: inGroup.get(run) ?? run.name,
+    short: amongShown.get(run) ?? run.name,
     name: run.name,
     group: groupOf(run).label,
     method: methodLabel(config) || 'other',

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { Run } from '../lab/run';
 import { Channel } from '../protocol/channel';
 import { panelStateSchema, toHostSchema, type ToHost, type ToWebview } from '../protocol/panel';
-import { labelsByRun, viewOf } from './describe';
+import { labelsFor, viewOf, type RunLabels } from './describe';
 import type { Lab } from './lab';
 import { SentSeries } from './points';
 
@@ -78,7 +78,7 @@ class Panel implements vscode.Disposable {
   private sent = new Map<string, SentSeries>();
   private timer: NodeJS.Timeout | undefined;
   private ready = false;
-  private labels = new Map<Run, string>();
+  private labels: RunLabels = { inGroup: new Map(), amongShown: new Map() };
 
   constructor(
     private readonly panel: vscode.WebviewPanel,
@@ -166,10 +166,10 @@ class Panel implements vscode.Disposable {
   private sendRuns(): void {
     if (!this.ready) return;
     const shown = this.shown();
-    this.labels = labelsByRun(this.lab.runs);
+    this.labels = labelsFor(this.lab.runs, shown);
     this.channel.send({
       type: 'runs',
-      runs: this.lab.runs.map((run) => viewOf(run, this.labels.get(run))),
+      runs: this.lab.runs.map((run) => viewOf(run, this.labels)),
       selected: shown.map(({ folder }) => folder),
       reading: !this.lab.loaded,
     });
@@ -184,7 +184,7 @@ class Panel implements vscode.Disposable {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       for (const changed of this.waiting) {
-        this.channel.send({ type: 'run', run: viewOf(changed, this.labels.get(changed)) });
+        this.channel.send({ type: 'run', run: viewOf(changed, this.labels) });
         if (this.shown().includes(changed)) this.sendPoints(changed);
       }
       this.waiting.clear();

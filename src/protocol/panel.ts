@@ -7,6 +7,8 @@ const runViewSchema = z.object({
   key: z.string(),
   /** What distinguishes it from its siblings. */
   label: z.string(),
+  /** What distinguishes it from the other runs that are shown: short enough for a line's end. */
+  short: z.string(),
   name: z.string(),
   group: z.string(),
   /** The method's short name, which decides its colour. */
