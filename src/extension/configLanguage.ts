@@ -45,7 +45,10 @@ export class ConfigLanguage implements vscode.CodeLensProvider, vscode.Disposabl
   private async report(document: vscode.TextDocument): Promise<void> {
     const result = await parseConfig(document.getText(), document.fileName);
     if (document.isClosed) return;
-    const problems = result.ok ? [] : result.problems;
+    // VS Code's JSON support marks by the schema what stands in the file itself; twice would be noise.
+    const problems = result.ok
+      ? []
+      : result.problems.filter(({ fromSchema, line }) => !fromSchema || line === undefined);
     this.diagnostics.set(
       document.uri,
       problems.map((problem) => diagnostic(document, problem)),

@@ -15,6 +15,8 @@ export interface ConfigProblem {
   line?: number;
   column?: number;
   message: string;
+  /** The JSON Schema says the same of a value that stands in this file. */
+  fromSchema?: true;
 }
 
 /** One run that a configuration file asks for. */
@@ -72,7 +74,13 @@ export async function parseConfig(text: string, file: string, settings: readonly
         canonical(valueAt(document.value, keys)) === canonical(valueAt(layered, keys)) ? locate(keys) : {};
       return {
         ok: false,
-        problems: described.map(({ keys, message }) => ({ file, path: keys.join('.'), ...place(keys), message })),
+        problems: described.map(({ keys, message }) => ({
+          file,
+          path: keys.join('.'),
+          ...place(keys),
+          message,
+          fromSchema: true as const,
+        })),
       };
     }
     cells.push({ config: resolved.data, hash: cellHash(resolved.data), settings: ofSweep });
@@ -142,7 +150,8 @@ function locator(tree: Node, text: string) {
   return (keys: readonly string[]): { line?: number; column?: number } => {
     for (let length = keys.length; length > 0; length -= 1) {
       const node = findNodeAtLocation(tree, keys.slice(0, length).map(segment));
-      if (node) return position(text, node.offset);
+      // At the key rather than the value: that is what an unknown one is wrong about.
+      if (node) return position(text, (node.parent?.type === 'property' ? node.parent : node).offset);
     }
     return {};
   };
