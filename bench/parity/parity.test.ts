@@ -1,0 +1,44 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { useWasm } from '../../src/trainer/testing';
+import { casesIn } from './fixture';
+import { failed, replayCase } from './replay';
+
+const fixtures = join(__dirname, '..', '..', 'test', 'parity');
+
+beforeAll(useWasm);
+
+describe('the authors’ numbers', () => {
+  it.each(casesIn(fixtures))('%s is replayed within every tolerance', (name) => {
+    const result = replayCase(fixtures, name);
+    expect(result.checks.length).toBeGreaterThan(5);
+    expect(failed([result])).toEqual([]);
+  });
+
+  it('are named where nothing replays them yet', () => {
+    expect(replayCase(fixtures, 'unit_losses').unsupported.sort()).toEqual([
+      'deep_gambler_o2.2',
+      'sat_sce_a0.9',
+      'selective_a0.9',
+      'selective_a0.99',
+      'trades_b6',
+      'trades_sat_b4_a0.9',
+    ]);
+  });
+
+  it.each([
+    ['momentum of the targets', 'sat', { alpha: 0.91 }],
+    ['start of SAT', 'sat', { es: 3 }],
+    ['weight decay', 'erm', { weight_decay: 0 }],
+    ['momentum', 'erm', { momentum: 0.8 }],
+  ])('are missed with another %s', (_what, name, change) => {
+    const folder = mkdtempSync(join(tmpdir(), 'sat-parity-'));
+    cpSync(fixtures, folder, { recursive: true });
+    const file = join(folder, name, 'case.json');
+    writeFileSync(file, JSON.stringify({ ...(JSON.parse(readFileSync(file, 'utf8')) as object), ...change }));
+    expect(failed([replayCase(folder, name)])).not.toEqual([]);
+    rmSync(folder, { recursive: true });
+  });
+});

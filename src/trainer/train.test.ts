@@ -1,0 +1,135 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeSafetensors } from '../formats/safetensors';
+import { configSchema } from '../protocol/config';
+import type { RunEvent } from '../protocol/events';
+import { loadDataSet } from './data/registry';
+import type { DataSet } from './data/types';
+import { mediaFolder, useWasm } from './testing';
+import { train } from './train';
+
+let dataSet: DataSet;
+const folders: string[] = [];
+
+beforeAll(async () => {
+  await useWasm();
+  dataSet = await loadDataSet('digits', { mediaFolder });
+});
+
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+const satConfig = {
+  method: { name: 'sat', startEpoch: 1 },
+  data: { name: 'digits', limit: 300, augment: true, noise: { type: 'corrupted_label', rate: 0.4 } },
+  epochs: 3,
+  batchSize: 64,
+  metrics: { every: 4 },
+  checkpoint: { every: 1, keep: 2 },
+} as const;
+/** Optimiser steps of an epoch of 300 samples in batches of 64. */
+const stepsPerEpoch = 5;
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sat-train-'));
+  folders.push(folder);
+  return folder;
+}
+
+/** Trains into a folder. @param stopAt the step after which a stop is asked for */
+async function run(folder: string, config: object, { stopAt = Infinity, resumeFrom = '' } = {}) {
+  const events: RunEvent[] = [];
+  let asked = 0;
+  const first = resumeFrom === '' ? 0 : Number(/step-(\d+)/.exec(resumeFrom)?.[1]);
+  const status = await train({
+    folder,
+    config: configSchema.parse(config),
+    dataSet,
+    runtime: { name: 'wasm', device: 'cpu' },
+    events: { emit: (event) => events.push(structuredClone(event)) },
+    // Asked once before every step.
+    stopRequested: () => first + asked++ >= stopAt,
+    ...(resumeFrom === '' ? {} : { resumeFrom }),
+  });
+  return { status, events };
+}
+
+/** What must be the same: every metric but the speed, and no times. */
+function metricsOf(events: readonly RunEvent[]) {
+  return events
+    .filter((event) => event.event === 'metrics')
+    .map(({ step, epoch, values: { images_per_second: _speed, ...values } }) => ({ step, epoch, values }));
+}
+
+function tensorsOf(folder: string, name = 'latest') {
+  const file = join(folder, 'checkpoints', `${name}.safetensors`);
+  return decodeSafetensors(readFileSync(file), file).tensors;
+}
+
+describe('a run that is stopped and resumed', () => {
+  const adam = { ...satConfig, optimizer: { name: 'adam' } };
+  it.each([
+    ['in the middle of an epoch', satConfig, 3],
+    ['between two reports of the running loss', satConfig, 6],
+    ['at the end of an epoch', satConfig, stepsPerEpoch],
+    ['before its last step', satConfig, 3 * stepsPerEpoch - 1],
+    ['with Adam', adam, 7],
+  ])('%s gives the same metrics and weights, bit for bit, as one that never stopped', async (_when, config, stopAt) => {
+    const [whole, parts] = [newFolder(), newFolder()];
+    const expected = await run(whole, config);
+    const first = await run(parts, config, { stopAt });
+    expect(first.status).toBe('stopped');
+    const resumeFrom = join(parts, 'checkpoints', `step-${stopAt}.safetensors`);
+    const second = await run(parts, config, { resumeFrom });
+    expect(second.status).toBe('completed');
+    expect(second.events[0]).toMatchObject({ event: 'start', fromStep: stopAt });
+    expect([...metricsOf(first.events), ...metricsOf(second.events)]).toEqual(metricsOf(expected.events));
+    expect(tensorsOf(parts)).toEqual(tensorsOf(whole));
+    expect(tensorsOf(parts, 'best')).toEqual(tensorsOf(whole, 'best'));
+    expect(readFileSync(join(parts, 'soft-labels.npy')).equals(readFileSync(join(whole, 'soft-labels.npy')))).toBe(
+      true,
+    );
+  });
+});
+
+describe('a run', () => {
+  it('keeps the newest checkpoints, the best and the latest, and writes its noise', async () => {
+    const folder = newFolder();
+    const { events } = await run(folder, satConfig);
+    expect(readdirSync(join(folder, 'checkpoints')).sort()).toEqual([
+      'best.safetensors',
+      'epoch-2.safetensors',
+      'epoch-3.safetensors',
+      'latest.safetensors',
+    ]);
+    const noise = JSON.parse(readFileSync(join(folder, 'noise.json'), 'utf8')) as { count: number; indices: number[] };
+    expect(noise.count).toBe(517);
+    expect(noise.indices).toHaveLength(517);
+    expect(events[0]).toMatchObject({ event: 'start', steps: 15, epochs: 3 });
+  });
+
+  it('differs with its seed', async () => {
+    const [a, b] = [await run(newFolder(), satConfig), await run(newFolder(), { ...satConfig, seed: 1 })];
+    expect(metricsOf(a.events)).not.toEqual(metricsOf(b.events));
+  });
+
+  it('leaves the training set’s end for validation', async () => {
+    const data = { ...satConfig.data, validation: 0.1 };
+    const { events } = await run(newFolder(), { ...satConfig, data, epochs: 1 });
+    expect(metricsOf(events).at(-1)?.values).toHaveProperty(['val/clean_accuracy']);
+  });
+
+  it('fails with the step in its message when the loss is no number', async () => {
+    const config = { ...satConfig, optimizer: { name: 'sgd', learningRate: 1e30 } };
+    await expect(run(newFolder(), config)).rejects.toThrow(/loss is .* at step \d+/i);
+  });
+
+  it('names the metrics there are when the best checkpoint asks for another', async () => {
+    const folder = newFolder();
+    await expect(run(folder, { ...satConfig, checkpoint: { best: 'test/acuracy' } })).rejects.toThrow(
+      /no metric test\/acuracy.*test\/accuracy/,
+    );
+    expect(existsSync(join(folder, 'checkpoints', 'best.safetensors'))).toBe(false);
+  });
+});
