@@ -143,7 +143,12 @@ async function open(): Promise<number> {
   await server.installExtension(join(root, 'sat-lab.vsix'));
   console.log(`\nVS Code with SAT Lab: ${server.url}/?folder=${encodeURIComponent(workspace)}`);
   console.log(`Password, for this time only: ${password}\nCtrl-C ends it.`);
-  await new Promise<void>((resolve) => process.once('SIGINT', resolve));
+  // The server does not keep this process alive, and it ends with it.
+  const alive = setInterval(() => {}, 60_000);
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+  });
+  clearInterval(alive);
   await server.stop();
   return 0;
 }
