@@ -42,6 +42,8 @@ export const tests = [
       log(`3 epochs drawn ${((Date.now() - accepted) / 1000).toFixed(1)} s after the last Enter`);
       const before = stepsOf(readEvents(folder), 'test/accuracy').length;
 
+      // In a browser, VS Code writes down which editors are open only every few seconds.
+      await page.waitForTimeout(4_000);
       await reloadWorkbench(page);
       panel = await webviewFrame(page, 'sat-panel', 30_000);
       await until('all points after the reload', () => showsAll(panel, folder), 30_000, 50);
@@ -77,8 +79,9 @@ export const tests = [
 /**
  * Takes what is offered in each of the four steps.
  * @param {import('../host/browser.mjs').Page} page
+ * @param {(step: number) => Promise<void>} [look] is called before each Enter
  */
-async function acceptSteps(page) {
+export async function acceptSteps(page, look) {
   const placeholders = ['Data set', 'Corrupted labels', 'Method', 'What will run'];
   for (const [i, placeholder] of placeholders.entries()) {
     await page
@@ -88,6 +91,7 @@ async function acceptSteps(page) {
     await page.locator(`.quick-input-widget input[placeholder="${placeholder}"]`).waitFor();
     // The first one waits for the list of data sets.
     await page.locator('.quick-input-list .monaco-list-row.focused').first().waitFor();
+    await look?.(i + 1);
     await page.keyboard.press('Enter');
   }
 }

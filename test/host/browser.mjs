@@ -107,11 +107,14 @@ export async function workbenchReady(page) {
 }
 
 /**
- * Reloads the page and waits for the workbench.
+ * Reloads the window and waits for the workbench.
  * @param {Page} page
  */
 export async function reloadWorkbench(page) {
-  await page.reload({ timeout: START_TIMEOUT_MS });
+  // As a user does it: the command lets the workbench save its state, which reloading the page need not.
+  const loaded = page.waitForEvent('load', { timeout: START_TIMEOUT_MS });
+  await runCommand(page, 'Developer: Reload Window');
+  await loaded;
   await workbenchReady(page);
 }
 
