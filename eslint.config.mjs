@@ -111,6 +111,7 @@ export default tseslint.config(
           'window',
           'performance',
           'getComputedStyle',
+          'MutationObserver',
           'AbortController',
           'AbortSignal',
           'structuredClone',
