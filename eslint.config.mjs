@@ -46,7 +46,7 @@ const only = (name, where) => ({
 });
 
 export default tseslint.config(
-  { ignores: ['dist', 'out', '**/node_modules', 'test/parity', 'sat-runs', 'sat-demo'] },
+  { ignores: ['dist', 'out', '.cache', '**/node_modules', 'test/parity', 'sat-runs', 'sat-demo'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
