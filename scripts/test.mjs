@@ -51,7 +51,11 @@ function installSystemPackages() {
   const python = join(root, '.cache', 'python');
   if (!existsSync(join(python, 'bin', 'python3'))) {
     spawnSync('python3', ['-m', 'venv', python], { stdio: 'ignore' });
-    spawnSync(join(python, 'bin', 'pip'), ['install', '--quiet', 'numpy', 'safetensors'], { stdio: 'inherit' });
+    const pip = spawnSync(join(python, 'bin', 'pip'), ['install', '--quiet', 'numpy', 'safetensors'], {
+      stdio: 'inherit',
+    });
+    if (pip.status !== 0)
+      log(`numpy could not be installed (${pip.error?.message ?? `pip ended with ${pip.status}`}).`);
   }
   process.env['PATH'] = `${join(python, 'bin')}${delimiter}${process.env['PATH'] ?? ''}`;
 }
