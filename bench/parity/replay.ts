@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { eager, type Compile } from '../../src/trainer/runtimes/program';
 import { Fixture, casesIn, passes, type Check } from './fixture';
 import { replayNoise } from './noise';
 import { canReplayTraining, replayTraining } from './training';
@@ -12,18 +13,18 @@ export interface CaseResult {
 }
 
 /** Replays one case on the runtime that is active. */
-export function replayCase(root: string, name: string): CaseResult {
+export function replayCase(root: string, name: string, compile: Compile = eager): CaseResult {
   const fixture = new Fixture(root, name);
   const { kind } = fixture.scalars(z.object({ kind: z.string() }));
-  if (canReplayTraining(kind)) return { name, checks: replayTraining(fixture), unsupported: [] };
+  if (canReplayTraining(kind)) return { name, checks: replayTraining(fixture, compile), unsupported: [] };
   if (kind === 'unit_losses') return { name, ...replayUnitLosses(fixture) };
   if (kind === 'noise') return { name, checks: replayNoise(fixture), unsupported: [] };
   return { name, checks: [], unsupported: [kind] };
 }
 
 /** Replays every case in a folder. */
-export function replayAll(root: string): CaseResult[] {
-  return casesIn(root).map((name) => replayCase(root, name));
+export function replayAll(root: string, compile: Compile): CaseResult[] {
+  return casesIn(root).map((name) => replayCase(root, name, compile));
 }
 
 export function failed(results: readonly CaseResult[]): Check[] {

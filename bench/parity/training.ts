@@ -6,7 +6,9 @@ import type { Model } from '../../src/trainer/models/model';
 import { oneHot } from '../../src/trainer/ops/crossEntropy';
 import { createOptimizer } from '../../src/trainer/optimizers/registry';
 import type { Optimizer } from '../../src/trainer/optimizers/optimizer';
-import { lossAndGradients, trainStep } from '../../src/trainer/step';
+import { createTrainStep, lossAndGradients, type TrainStep } from '../../src/trainer/step';
+import { NumpyRandom } from '../../src/trainer/random';
+import { fixedRandom, type Compile } from '../../src/trainer/runtimes/program';
 import * as tf from '../../src/trainer/tf';
 import type { MethodConfig } from '../../src/protocol/methods';
 import { largestDifference, readDigits, type Check, type Fixture } from './fixture';
@@ -62,8 +64,8 @@ export function canReplayTraining(kind: string): boolean {
 }
 
 /** Repeats a training trajectory with the trainer's own steps, and makes every comparison that its folder asks for. */
-export function replayTraining(fixture: Fixture): Check[] {
-  const replay = new Replay(fixture);
+export function replayTraining(fixture: Fixture, compile: Compile): Check[] {
+  const replay = new Replay(fixture, compile);
   return [
     ...replay.firstStep(),
     ...replay.firstThreeSteps(),
@@ -77,6 +79,7 @@ interface Trainee {
   model: Model;
   method: Method;
   optimizer: Optimizer;
+  trainStep: TrainStep;
 }
 
 class Replay {
@@ -87,7 +90,10 @@ class Replay {
   private readonly stepsPerEpoch: number;
   private readonly lastEpoch: number;
 
-  constructor(private readonly fixture: Fixture) {
+  constructor(
+    private readonly fixture: Fixture,
+    private readonly compile: Compile,
+  ) {
     this.scalars = fixture.scalars(scalarsSchema);
     this.digits = readDigits(fixture.root);
     this.given = fixture.integers('labels_given');
@@ -100,7 +106,11 @@ class Replay {
     const trainee = this.trainee('init');
     const { step0 } = this.scalars.tolerance;
     return tf.tidy(() => {
-      const { gradients, logits } = lossAndGradients(trainee.model, trainee.method, this.batch(0, 0));
+      const { gradients, logits } = lossAndGradients(trainee.model, trainee.method, {
+        ...this.inputs(0, 0),
+        epoch: this.epochValue(0),
+        random: fixedRandom(0),
+      });
       const layouts = new Map(trainee.model.weights.map(({ name, layout }) => [name, layout]));
       const deviations = [...gradients].map(([name, gradient]) =>
         this.deviation(`step0/grad/${name}`, fileValues(gradient, layouts.get(name) ?? 'plain')),
@@ -229,23 +239,29 @@ class Replay {
       },
       model.weights,
     );
-    return { model, method: createMethod(create(scalars), { targets: this.targets }), optimizer };
+    const method = createMethod(create(scalars), { targets: this.targets });
+    const trainStep = createTrainStep({ model, method, optimizer }, this.compile);
+    return { model, method, optimizer, trainStep };
   }
 
-  private batch(epoch: number, step: number) {
-    const { batch, n_train, epoch_values } = this.scalars;
+  private inputs(epoch: number, step: number) {
+    const { batch, n_train } = this.scalars;
     const order = this.fixture.integers('order').subarray(epoch * n_train, (epoch + 1) * n_train);
     const indices = tf.tensor1d(order.slice(step * batch, (step + 1) * batch), 'int32');
     return {
       images: tf.gather(this.digits.images, indices),
       targets: tf.gather(this.targets, indices),
       indices,
-      epoch: epoch_values[epoch] ?? epoch,
     };
   }
 
-  private step({ model, method, optimizer }: Trainee, epoch: number, step: number): number {
-    return tf.tidy(() => trainStep(model, method, optimizer, this.batch(epoch, step), this.scalars.lr).loss);
+  private epochValue(epoch: number): number {
+    return this.scalars.epoch_values[epoch] ?? epoch;
+  }
+
+  private step({ trainStep }: Trainee, epoch: number, step: number): number {
+    const call = { epoch: this.epochValue(epoch), random: new NumpyRandom(0) };
+    return tf.tidy(() => trainStep(this.inputs(epoch, step), call, this.scalars.lr).loss);
   }
 
   private epochLossDeviation(trainee: Trainee, epoch: number): number {

@@ -3,6 +3,7 @@ import type { MethodConfig } from '../../src/protocol/methods';
 import type { Method } from '../../src/trainer/methods/method';
 import { createMethod } from '../../src/trainer/methods/registry';
 import { oneHot } from '../../src/trainer/ops/crossEntropy';
+import { fixedRandom } from '../../src/trainer/runtimes/program';
 import * as tf from '../../src/trainer/tf';
 import { largestDifference, type Check, type Fixture } from './fixture';
 
@@ -73,7 +74,7 @@ function call(method: Method, logits: tf.Tensor2D, targets: tf.Tensor2D, indices
   const images = tf.zeros<tf.Rank.R4>([1, 1, 1, 1]);
   const { value, grad } = tf.valueAndGrad((z) => {
     const model = { weights: [], forward: () => z as tf.Tensor2D };
-    return method.loss(model, { images, targets, indices, epoch }).loss;
+    return method.loss(model, { images, targets, indices, epoch, random: fixedRandom(0) }).loss;
   })(logits);
   return { loss: value.dataSync()[0] ?? NaN, gradient: grad.dataSync<'float32'>() };
 }

@@ -7,6 +7,7 @@ import { configSchema } from '../protocol/config';
 import type { RunEvent } from '../protocol/events';
 import { loadDataSet } from './data/registry';
 import type { DataSet } from './data/types';
+import { eager } from './runtimes/program';
 import { mediaFolder, useWasm } from './testing';
 import { train } from './train';
 
@@ -46,7 +47,7 @@ async function run(folder: string, config: object, { stopAt = Infinity, resumeFr
     folder,
     config: configSchema.parse(config),
     dataSet,
-    runtime: { name: 'wasm', device: 'cpu' },
+    runtime: { name: 'wasm', device: 'cpu', compile: eager },
     events: { emit: (event) => events.push(structuredClone(event)) },
     // Asked once before every step.
     stopRequested: () => first + asked++ >= stopAt,

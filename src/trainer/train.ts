@@ -12,7 +12,6 @@ import { prepareTrainingData, type TrainingData } from './data/prepare';
 import type { DataSet } from './data/types';
 import { countCorrect, meanCrossEntropy, predict } from './evaluate';
 import type { EventSink } from './eventStream';
-import type { Batch } from './methods/method';
 import { createMethod } from './methods/registry';
 import { withNormalization } from './models/model';
 import { models } from './models/registry';
@@ -22,7 +21,7 @@ import { learningRateAt } from './optimizers/schedule';
 import { Problem } from './problem';
 import type { Runtime } from './runtimes';
 import { describeSoftTargets } from './softTargets';
-import { trainStep } from './step';
+import { createTrainStep, type StepInputs } from './step';
 import * as tf from './tf';
 
 export interface TrainingRun {
@@ -84,7 +83,7 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
 
 type Session = ReturnType<typeof createSession>;
 
-function createSession({ folder, config, dataSet, events }: TrainingRun, data: TrainingData) {
+function createSession({ folder, config, dataSet, runtime, events }: TrainingRun, data: TrainingData) {
   const outputs = dataSet.classNames.length;
   const model = withNormalization(
     models[config.model.name]({
@@ -96,7 +95,7 @@ function createSession({ folder, config, dataSet, events }: TrainingRun, data: T
   );
   const targets = oneHot(data.given, outputs);
   const method = createMethod(config.method, { targets });
-  const optimizer = createOptimizer(config.optimizer, model.weights);
+  const optimizer = createOptimizer(config.optimizer, [...model.weights, ...(method.weights ?? [])]);
   const keeper = new CheckpointKeeper(
     folder,
     config.checkpoint.keep,
@@ -105,7 +104,8 @@ function createSession({ folder, config, dataSet, events }: TrainingRun, data: T
   );
   const trained = { model, optimizer, method };
   const stepsPerEpoch = Math.ceil(data.train.length / config.batchSize);
-  return { data, model, method, optimizer, targets, trained, keeper, stepsPerEpoch };
+  const trainStep = createTrainStep(trained, runtime.compile);
+  return { data, model, method, targets, trained, keeper, trainStep, stepsPerEpoch };
 }
 
 /** Goes on with the current epoch to its end. @returns false when a stop was asked for before that */
@@ -120,16 +120,23 @@ async function trainEpoch(run: TrainingRun, session: Session, progress: Progress
     if (run.stopRequested()) return false;
     const rows = order.slice(i * config.batchSize, (i + 1) * config.batchSize);
     // A run of `limit` or with validation images trains on the first rows only, so a row is its own original index.
-    const batch = makeBatch(run, session, rows, progress);
-    const { loss, predictions } = trainStep(session.model, session.method, session.optimizer, batch, learningRate);
-    tf.dispose([batch.images, batch.targets, batch.indices]);
+    const inputs = stepInputs(run, session, rows, progress);
+    const { loss, correct } = session.trainStep(
+      inputs,
+      {
+        epoch: progress.epoch,
+        random: batchRandom(config.seed, randomStreams.method, progress.epoch, progress.step),
+      },
+      learningRate,
+    );
+    tf.dispose(inputs);
     progress.step += 1;
     if (!Number.isFinite(loss)) {
       throw new Problem(`The loss is ${loss} at step ${progress.step}. Lower the learning rate, or look at the data.`);
     }
     progress.running.loss += loss * rows.length;
     progress.running.samples += rows.length;
-    rows.forEach((row, j) => (progress.running.correct += predictions[j] === data.given[row] ? 1 : 0));
+    progress.running.correct += correct;
     imagesSince += rows.length;
     if (progress.step % config.metrics.every === 0) {
       const { loss: total, correct, samples } = progress.running;
@@ -155,7 +162,12 @@ async function trainEpoch(run: TrainingRun, session: Session, progress: Progress
   return true;
 }
 
-function makeBatch({ config, dataSet }: TrainingRun, session: Session, rows: Int32Array, progress: Progress): Batch {
+function stepInputs(
+  { config, dataSet }: TrainingRun,
+  session: Session,
+  rows: Int32Array,
+  progress: Progress,
+): StepInputs {
   const images = gatherImages(session.data.train.images, rows, dataSet.shape);
   const augmented = config.data.augment
     ? augmentImages(
@@ -169,7 +181,6 @@ function makeBatch({ config, dataSet }: TrainingRun, session: Session, rows: Int
     images: imageTensor(augmented, dataSet),
     targets: tf.gather(session.targets, indices),
     indices,
-    epoch: progress.epoch,
   };
 }
 

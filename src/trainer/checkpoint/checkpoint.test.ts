@@ -12,7 +12,7 @@ import { oneHot } from '../ops/crossEntropy';
 import { createOptimizer } from '../optimizers/registry';
 import { Problem } from '../problem';
 import { NumpyRandom } from '../random';
-import { trainStep } from '../step';
+import { createTrainStep } from '../step';
 import * as tf from '../tf';
 import { useWasm } from '../testing';
 import { loadCheckpoint, saveCheckpoint, type Progress, type Trained } from './checkpoint';
@@ -47,8 +47,9 @@ function make({ model: name = 'small-cnn', optimizer: how = 'sgd', outputs = 10,
   const method = sat({ name: 'sat', alpha: 0.9, startEpoch: 0 }, { targets });
   const optimizer = createOptimizer(optimizerSchema.parse({ name: how }), model.weights);
   const indices = tf.tensor1d(labels, 'int32');
+  const trainStep = createTrainStep({ model, method, optimizer });
   for (let i = 0; i < steps; i += 1) {
-    trainStep(model, method, optimizer, { images: images(), targets, indices, epoch: 0 }, 0.05);
+    trainStep({ images: images(), targets, indices }, { epoch: 0, random: new NumpyRandom(0) }, 0.05);
   }
   return { model, method, optimizer };
 }

@@ -6,7 +6,7 @@ import type { DataSet } from './types';
  * What random numbers are drawn for. Each use has a generator of its own, seeded by the run's seed, the use, the epoch
  * and the step: no state needs saving, and `numpy.random.RandomState([seed, use, epoch, step])` draws the same.
  */
-export const randomStreams = { weights: 0, order: 1, augmentation: 2 } as const;
+export const randomStreams = { weights: 0, order: 1, augmentation: 2, method: 3 } as const;
 
 /** The generator of one use at one moment. */
 export function batchRandom(

@@ -6,6 +6,7 @@ import { decodeSafetensors, type Tensor } from '../../formats/safetensors';
 import { configSchema } from '../../protocol/config';
 import { loadDataSet } from '../data/registry';
 import type { DataSet } from '../data/types';
+import { eager } from '../runtimes/program';
 import { mediaFolder, useWasm } from '../testing';
 import { train } from '../train';
 
@@ -28,7 +29,7 @@ async function trained(method: object): Promise<Map<string, Tensor>> {
     folder,
     config,
     dataSet,
-    runtime: { name: 'wasm', device: 'cpu' },
+    runtime: { name: 'wasm', device: 'cpu', compile: eager },
     events: { emit: () => undefined },
     stopRequested: () => false,
   });

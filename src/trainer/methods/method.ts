@@ -1,4 +1,6 @@
 import type { Model } from '../models/model';
+import type { Weight } from '../models/weights';
+import type { StepRandom } from '../runtimes/program';
 import type * as tf from '../tf';
 
 /** One mini-batch. */
@@ -10,7 +12,9 @@ export interface Batch {
   /** Rows of the whole training set that these samples are. int32 [n] */
   indices: tf.Tensor1D;
   /** 0-based epoch. */
-  epoch: number;
+  readonly epoch: number;
+  /** Random numbers of this step. */
+  random: StepRandom;
 }
 
 export interface BatchResult {
@@ -22,11 +26,15 @@ export interface BatchResult {
 
 /** A training method: a loss over a batch, and the state that it carries from visit to visit. */
 export interface Method {
+  /** Makes the batch that the loss sees, such as a perturbed or a mixed one, outside of the gradient. */
+  prepare?(model: Model, batch: Batch): Batch;
   loss(model: Model, batch: Batch): BatchResult;
   /** What a checkpoint must hold to go on exactly, by name. */
   readonly state: ReadonlyMap<string, tf.Variable>;
   /** Soft targets [N, K] of the whole training set, where the method has them. */
   readonly softTargets?: tf.Variable;
+  /** Weights of its own that are trained with the model's, such as those of a second network. */
+  readonly weights?: readonly Weight[];
 }
 
 /** What every method is made from. */

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Model } from '../models/model';
 import { crossEntropy, oneHot, probabilities } from '../ops/crossEntropy';
+import { fixedRandom } from '../runtimes/program';
 import * as tf from '../tf';
 import { useWasm } from '../testing';
 import { confidenceWeights, sat } from './sat';
@@ -19,7 +20,13 @@ function visit(options: { alpha: number; startEpoch: number }, epoch: number, vi
   const targets = oneHot(labels, 3);
   const method = sat({ name: 'sat', ...options }, { targets });
   const indices = tf.tensor1d([2, 1], 'int32');
-  const batch = { images: tf.zeros<tf.Rank.R4>([2, 1, 1, 1]), targets: tf.gather(targets, indices), indices, epoch };
+  const batch = {
+    images: tf.zeros<tf.Rank.R4>([2, 1, 1, 1]),
+    targets: tf.gather(targets, indices),
+    indices,
+    epoch,
+    random: fixedRandom(0),
+  };
   let loss = NaN;
   for (let i = 0; i < visits; i += 1) loss = method.loss(model, batch).loss.dataSync()[0] ?? NaN;
   const rows = method.softTargets?.arraySync() as number[][];

@@ -2,7 +2,7 @@ import type { OptimizerConfig } from '../../protocol/optimizers';
 import type { Weight } from '../models/weights';
 import * as tf from '../tf';
 import type { Optimizer } from './optimizer';
-import { slotOf, zeroSlots } from './slots';
+import { scalarOf, slotOf, zeroSlots } from './slots';
 
 type Options = Extract<OptimizerConfig, { name: 'adam' }>;
 
@@ -20,10 +20,12 @@ export function adam({ beta1, beta2, epsilon, weightDecay }: Options, weights: r
       ['exp_avg_sq', second],
     ]),
     steps: 0,
-    step(gradients, learningRate) {
-      this.steps += 1;
-      const rate = learningRate / (1 - beta1 ** this.steps);
-      const correction = Math.sqrt(1 - beta2 ** this.steps);
+    scalars(learningRate) {
+      const t = this.steps + 1;
+      return { rate: learningRate / (1 - beta1 ** t), correction: Math.sqrt(1 - beta2 ** t) };
+    },
+    update(gradients, scalars) {
+      const [rate, correction] = [scalarOf(scalars, 'rate'), scalarOf(scalars, 'correction')];
       for (const { name, variable } of trainable) {
         const [m, v] = [slotOf(first, name), slotOf(second, name)];
         const gradient = tf.add(slotOf(gradients, name), tf.mul(variable, weightDecay));

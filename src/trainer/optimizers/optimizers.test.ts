@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Weight } from '../models/weights';
 import * as tf from '../tf';
-import { useWasm } from '../testing';
+import { update, useWasm } from '../testing';
 import { createOptimizer } from './registry';
 import { learningRateAt } from './schedule';
 
@@ -23,7 +23,7 @@ describe('SGD', () => {
     const sgd = createOptimizer(options, weights);
     let [w, b] = [2, 0];
     for (const gradient of [1, -3, 0.5]) {
-      sgd.step(new Map([['w', tf.tensor1d([gradient])]]), 0.1);
+      update(sgd, new Map([['w', tf.tensor1d([gradient])]]), 0.1);
       b = 0.9 * b + gradient + 0.1 * w;
       w -= 0.1 * b;
       expect(weights[0]?.variable.dataSync()[0]).toBeCloseTo(w, 5);
@@ -47,7 +47,7 @@ describe('Adam', () => {
     const adam = createOptimizer(options, weights);
     let [w, m, v] = [2, 0, 0];
     [1, -3, 0.5].forEach((gradient, i) => {
-      adam.step(new Map([['w', tf.tensor1d([gradient])]]), 0.1);
+      update(adam, new Map([['w', tf.tensor1d([gradient])]]), 0.1);
       const g = gradient + 0.1 * w;
       m = 0.9 * m + 0.1 * g;
       v = 0.99 * v + 0.01 * g * g;

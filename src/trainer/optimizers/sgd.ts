@@ -2,7 +2,7 @@ import type { OptimizerConfig } from '../../protocol/optimizers';
 import type { Weight } from '../models/weights';
 import * as tf from '../tf';
 import type { Optimizer } from './optimizer';
-import { slotOf, zeroSlots } from './slots';
+import { scalarOf, slotOf, zeroSlots } from './slots';
 
 type Options = Extract<OptimizerConfig, { name: 'sgd' }>;
 
@@ -16,14 +16,15 @@ export function sgd({ momentum, weightDecay }: Options, weights: readonly Weight
   return {
     slots: new Map([['momentum', buffers]]),
     steps: 0,
-    step(gradients, learningRate) {
+    scalars: (learningRate) => ({ learningRate }),
+    update(gradients, scalars) {
+      const learningRate = scalarOf(scalars, 'learningRate');
       for (const { name, variable } of trainable) {
         const buffer = slotOf(buffers, name);
         const gradient = tf.add(slotOf(gradients, name), tf.mul(variable, weightDecay));
         buffer.assign(tf.add(tf.mul(buffer, momentum), gradient));
         variable.assign(tf.sub(variable, tf.mul(buffer, learningRate)));
       }
-      this.steps += 1;
     },
   };
 }

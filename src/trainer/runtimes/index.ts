@@ -1,11 +1,13 @@
 import type { RunConfig } from '../../protocol/config';
 import { Problem } from '../problem';
+import { eager, type Compile } from './program';
 import { startWasm } from './wasm';
 
 /** What computes, as the `start` event names it. */
 export interface Runtime {
   name: 'wasm';
   device: string;
+  compile: Compile;
 }
 
 /**
@@ -24,5 +26,5 @@ export async function startRuntime(
     throw new Problem('The embedded runtime has no GPU. Set "device" to "auto" or "cpu".');
   }
   await startWasm(wasmFolder);
-  return { name: 'wasm', device: 'cpu' };
+  return { name: 'wasm', device: 'cpu', compile: eager };
 }
