@@ -18,6 +18,18 @@ const withoutNodeFetch = {
   },
 };
 
+/** tfjs-node asks for all of tfjs, of which only the core is used; and for protocol buffers that only its summaries need. */
+const tfjsNode = {
+  name: 'tfjs-node',
+  setup(b) {
+    b.onResolve({ filter: /^@tensorflow\/tfjs$/ }, () => ({
+      path: join(root, 'src/trainer/runtimes/tensorflow/union.ts'),
+    }));
+    b.onResolve({ filter: /\/proto\/api_pb$/ }, () => ({ path: 'api_pb', namespace: 'nothing' }));
+    b.onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: '' }));
+  },
+};
+
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -35,7 +47,7 @@ const node = {
   format: 'cjs',
   target: 'node20',
   mainFields: ['module', 'main'],
-  plugins: [withoutNodeFetch],
+  plugins: [withoutNodeFetch, tfjsNode],
 };
 
 const bundles = [

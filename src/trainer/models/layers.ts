@@ -1,4 +1,5 @@
-import { batchNormEval, batchNormTrain, batchStatistics } from '../ops/batchNorm';
+import { batchNormEval, batchNormTrain } from '../ops/batchNorm';
+import { relu } from '../ops/relu';
 import type { NumpyRandom } from '../random';
 import * as tf from '../tf';
 import type { Mode } from './model';
@@ -63,19 +64,16 @@ export function batchNorm(name: string, channels: number): ImageLayer {
   const beta = weight(`${name}.bias`, tf.zeros([channels]), 'plain');
   const mean = weight(`${name}.running_mean`, tf.zeros([channels]), 'plain', false);
   const variance = weight(`${name}.running_var`, tf.ones([channels]), 'plain', false);
-  const track = (running: tf.Variable, batch: tf.Tensor) => {
-    running.assign(tf.add(tf.mul(running, 0.9), tf.mul(tf.reshape(batch, [channels]), 0.1)));
-  };
   const [g, b, m, v] = [gamma, beta, mean, variance].map((w) => w.variable as tf.Tensor1D);
   if (!g || !b || !m || !v) throw new Error('unreachable');
   return {
     weights: [gamma, beta, mean, variance],
     forward: (x, mode) => {
       if (mode === 'eval') return batchNormEval(x, g, b, m, v);
-      const statistics = batchStatistics(x);
-      track(mean.variable, statistics.mean);
-      track(variance.variable, tf.mul(statistics.variance, statistics.count / (statistics.count - 1)));
-      return batchNormTrain(x, g, b, statistics);
+      const after = batchNormTrain(x, g, b, { mean: m, variance: v });
+      mean.variable.assign(after.mean);
+      variance.variable.assign(after.variance);
+      return after.y;
     },
   };
 }
@@ -100,11 +98,6 @@ export function convolutionBlock(
   const norm = batchNorm(names.batchNorm, options.to);
   return {
     weights: [...conv.weights, ...norm.weights],
-    forward: (x, mode) => tf.relu(norm.forward(conv.forward(x, mode), mode)),
+    forward: (x, mode) => relu(norm.forward(conv.forward(x, mode), mode)),
   };
-}
-
-/** Mean over all positions. [n, h, w, c] to [n, c]. */
-export function globalAveragePool(x: tf.Tensor4D): tf.Tensor2D {
-  return tf.mean(x, [1, 2]);
 }

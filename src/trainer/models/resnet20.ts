@@ -1,5 +1,7 @@
+import { globalAveragePool } from '../ops/globalAveragePool';
+import { relu } from '../ops/relu';
 import * as tf from '../tf';
-import { batchNorm, convolution, convolutionBlock, globalAveragePool, linear, type ImageLayer } from './layers';
+import { batchNorm, convolution, convolutionBlock, linear, type ImageLayer } from './layers';
 import type { Model, ModelShape } from './model';
 
 /**
@@ -47,7 +49,7 @@ function basicBlock(name: string, { from, to, stride, random }: BlockShape): Ima
     forward: (x, mode) => {
       const residual = norm.forward(second.forward(first.forward(x, mode), mode), mode);
       const direct = shortcut.reduce((value, layer) => layer.forward(value, mode), x);
-      return tf.relu(tf.add<tf.Tensor4D>(residual, direct));
+      return relu(tf.add<tf.Tensor4D>(residual, direct));
     },
   };
 }

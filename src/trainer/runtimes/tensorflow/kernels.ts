@@ -1,0 +1,159 @@
+import { batchShare, epsilon } from '../../ops/batchNorm';
+import { composedMomentumUpdate } from '../../ops/momentumUpdate';
+import { registerKernels, type Kernels } from '../../ops/kernels';
+import * as tf from '../../tf';
+import type { TensorFlowBackend } from './backend';
+import type { TFEOpAttr } from './binding';
+
+const backendName = 'tensorflow';
+
+/** What tfjs's kernel interface hands over: its types know neither inputs nor attributes. */
+interface KernelArguments<I, A> {
+  inputs: I;
+  attrs: A;
+  backend: TensorFlowBackend;
+}
+
+/** Registers a kernel of TensorFlow's operations, in place of tfjs's own. */
+function register<I, A>(
+  kernelName: string,
+  run: (args: KernelArguments<I, A>) => tf.TensorInfo | tf.TensorInfo[],
+): void {
+  tf.unregisterKernel(kernelName, backendName);
+  tf.registerKernel({
+    kernelName,
+    backendName,
+    kernelFunc: (args) => run(args as unknown as KernelArguments<I, A>),
+  });
+}
+
+interface ConvolutionAttributes {
+  strides: [number, number] | number;
+  pad: tf.backend_util.ExplicitPadding | number | 'same' | 'valid';
+}
+
+/** tfjs-node cannot differentiate a convolution with explicit padding; TensorFlow can. */
+function registerConvolutions(): void {
+  register<{ x: tf.Tensor4D; filter: tf.Tensor4D }, ConvolutionAttributes>(
+    tf.Conv2D,
+    ({ inputs: { x, filter }, attrs, backend }) =>
+      backend.executeSingleOutput('Conv2D', convolution(backend, x.shape, filter.shape, attrs), [x, filter]),
+  );
+  register<{ dy: tf.Tensor4D; filter: tf.Tensor4D }, ConvolutionAttributes & { inputShape: Shape4D }>(
+    tf.Conv2DBackpropInput,
+    ({ inputs: { dy, filter }, attrs, backend }) =>
+      tf.tidy(() =>
+        backend.executeSingleOutput(
+          'Conv2DBackpropInput',
+          convolution(backend, attrs.inputShape, filter.shape, attrs),
+          [tf.tensor1d(attrs.inputShape, 'int32'), filter, dy],
+        ),
+      ),
+  );
+  register<{ x: tf.Tensor4D; dy: tf.Tensor4D }, ConvolutionAttributes & { filterShape: Shape4D }>(
+    tf.Conv2DBackpropFilter,
+    ({ inputs: { x, dy }, attrs, backend }) =>
+      tf.tidy(() =>
+        backend.executeSingleOutput('Conv2DBackpropFilter', convolution(backend, x.shape, attrs.filterShape, attrs), [
+          x,
+          tf.tensor1d(attrs.filterShape, 'int32'),
+          dy,
+        ]),
+      ),
+  );
+}
+
+type Shape4D = [number, number, number, number];
+
+function convolution(
+  { binding }: TensorFlowBackend,
+  input: Shape4D,
+  filter: Shape4D,
+  { strides, pad }: ConvolutionAttributes,
+): TFEOpAttr[] {
+  const { strideHeight, strideWidth, padInfo } = tf.backend_util.computeConv2DInfo(input, filter, strides, 1, pad);
+  const { top, bottom, left, right } = padInfo;
+  const same = tf.backend_util.computeConv2DInfo(input, filter, strides, 1, 'same').padInfo;
+  const isSame = top === same.top && bottom === same.bottom && left === same.left && right === same.right;
+  const none = top + bottom + left + right === 0;
+  return [
+    { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
+    { name: 'strides', type: binding.TF_ATTR_INT, value: [1, strideHeight, strideWidth, 1] },
+    { name: 'padding', type: binding.TF_ATTR_STRING, value: none ? 'VALID' : isSame ? 'SAME' : 'EXPLICIT' },
+    {
+      name: 'explicit_paddings',
+      type: binding.TF_ATTR_INT,
+      value: none || isSame ? [] : [0, 0, top, bottom, left, right, 0, 0],
+    },
+    { name: 'data_format', type: binding.TF_ATTR_STRING, value: 'NHWC' },
+  ];
+}
+
+/** TensorFlow's fused operations. */
+function fusedKernels(backend: TensorFlowBackend): Kernels {
+  const { binding } = backend;
+  const type = (name: string): TFEOpAttr => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT });
+  const batchNorm = (training: boolean): TFEOpAttr[] => [
+    type('T'),
+    type('U'),
+    { name: 'epsilon', type: binding.TF_ATTR_FLOAT, value: epsilon },
+    { name: 'data_format', type: binding.TF_ATTR_STRING, value: 'NHWC' },
+    { name: 'is_training', type: binding.TF_ATTR_BOOL, value: training },
+  ];
+  const share: TFEOpAttr = {
+    name: 'exponential_avg_factor',
+    type: binding.TF_ATTR_FLOAT,
+    value: batchShare,
+  };
+  /** As many ids as tensors. */
+  const idsOf = <T extends tf.Tensor[]>(...tensors: T) => backend.ids(tensors) as { [K in keyof T]: number };
+  return {
+    batchNormTrain: (x, gamma, beta, mean, variance) => {
+      const inputs = [x, gamma, beta, mean, variance];
+      const outputs = backend.executeMultipleOutputs('FusedBatchNormV3', [...batchNorm(true), share], inputs, 6);
+      const [y, newMean, newVariance, ...saved] = outputs as [
+        tf.Tensor4D,
+        tf.Tensor1D,
+        tf.Tensor1D,
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+      ];
+      return { y, mean: newMean, variance: newVariance, saved };
+    },
+    batchNormTrainGradient: (dy, x, gamma, saved) => {
+      const inputs = [dy, x, gamma, ...saved];
+      const outputs = backend.executeMultipleOutputs('FusedBatchNormGradV3', batchNorm(true), inputs, 5);
+      tf.dispose(outputs.slice(3));
+      return outputs.slice(0, 3) as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
+    },
+    batchNormEval: (x, gamma, beta, mean, variance) => {
+      const inputs = [x, gamma, beta, mean, variance];
+      const [y, ...rest] = backend.executeMultipleOutputs('FusedBatchNormV3', batchNorm(false), inputs, 6);
+      tf.dispose(rest);
+      return y as tf.Tensor4D;
+    },
+    reluGradient: (dy, y) => backend.executeSingleOutput('ReluGrad', [type('T')], [dy, y]),
+    // One operation in a graph; by itself it exists for variables of TensorFlow's only.
+    momentumUpdate: (inputs, options) => {
+      const { listener } = backend.observed;
+      if (!listener) return composedMomentumUpdate(inputs, options);
+      const [weight, buffer, gradient, learningRate] = idsOf(
+        inputs.weight,
+        inputs.buffer,
+        inputs.gradient,
+        inputs.learningRate,
+      );
+      const outputs = backend.unheard(() => composedMomentumUpdate(inputs, options));
+      const [newWeight, newBuffer] = idsOf(...outputs);
+      listener.updated({ weight, buffer, gradient, learningRate, newWeight, newBuffer, ...options });
+      return outputs;
+    },
+  };
+}
+
+/** Registers TensorFlow's operations as kernels of its tfjs backend. */
+export function registerTensorFlowKernels(backend: TensorFlowBackend): void {
+  registerConvolutions();
+  registerKernels(backendName, fusedKernels(backend));
+}
