@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeSafetensors } from '../formats/safetensors';
 import { configSchema } from '../protocol/config';
 import type { RunEvent } from '../protocol/events';
+import { hostImages } from './data/imageSource';
 import { loadDataSet } from './data/registry';
 import type { DataSet } from './data/types';
 import { eager } from './runtimes/program';
@@ -47,7 +48,7 @@ async function run(folder: string, config: object, { stopAt = Infinity, resumeFr
     folder,
     config: configSchema.parse(config),
     dataSet,
-    runtime: { name: 'wasm', device: 'cpu', compile: eager },
+    runtime: { name: 'wasm', device: 'cpu', compile: eager, images: hostImages },
     events: { emit: (event) => events.push(structuredClone(event)) },
     // Asked once before every step.
     stopRequested: () => first + asked++ >= stopAt,

@@ -6,11 +6,11 @@ import type { RunConfig } from '../protocol/config';
 import { runFiles } from '../protocol/run';
 import { loadCheckpoint, type Progress } from './checkpoint/checkpoint';
 import { CheckpointKeeper } from './checkpoint/keeper';
-import { augmentImages } from './data/augment';
-import { batchRandom, epochOrder, gatherImages, imageTensor, randomStreams } from './data/batches';
+import { drawCrops } from './data/augment';
+import { batchRandom, epochOrder, randomStreams } from './data/batches';
 import { prepareTrainingData, type TrainingData } from './data/prepare';
 import type { DataSet } from './data/types';
-import { countCorrect, meanCrossEntropy, predict } from './evaluate';
+import { countCorrect, createPredict, meanCrossEntropy } from './evaluate';
 import type { EventSink } from './eventStream';
 import { createMethod } from './methods/registry';
 import { withNormalization } from './models/model';
@@ -104,8 +104,14 @@ function createSession({ folder, config, dataSet, runtime, events }: TrainingRun
   );
   const trained = { model, optimizer, method };
   const stepsPerEpoch = Math.ceil(data.train.length / config.batchSize);
-  const trainStep = createTrainStep(trained, runtime.compile);
-  return { data, model, method, targets, trained, keeper, trainStep, stepsPerEpoch };
+  const images = {
+    train: runtime.images(data.train.images, dataSet),
+    ...(data.validation.length > 0 ? { validation: runtime.images(data.validation.images, dataSet) } : {}),
+    test: runtime.images(dataSet.test.images, dataSet),
+  };
+  const trainStep = createTrainStep(trained, runtime.compile, images.train.images);
+  const predict = createPredict(model, runtime.compile, breathe);
+  return { data, images, method, targets, trained, keeper, trainStep, predict, stepsPerEpoch };
 }
 
 /** Goes on with the current epoch to its end. @returns false when a stop was asked for before that */
@@ -162,23 +168,14 @@ async function trainEpoch(run: TrainingRun, session: Session, progress: Progress
   return true;
 }
 
-function stepInputs(
-  { config, dataSet }: TrainingRun,
-  session: Session,
-  rows: Int32Array,
-  progress: Progress,
-): StepInputs {
-  const images = gatherImages(session.data.train.images, rows, dataSet.shape);
-  const augmented = config.data.augment
-    ? augmentImages(
-        images,
-        dataSet.shape,
-        batchRandom(config.seed, randomStreams.augmentation, progress.epoch, progress.step),
-      )
-    : images;
+function stepInputs({ config }: TrainingRun, session: Session, rows: Int32Array, progress: Progress): StepInputs {
+  const { epoch, step } = progress;
+  const crops = config.data.augment
+    ? drawCrops(rows.length, batchRandom(config.seed, randomStreams.augmentation, epoch, step))
+    : undefined;
   const indices = tf.tensor1d(rows, 'int32');
   return {
-    images: imageTensor(augmented, dataSet),
+    ...session.images.train.inputs(rows, crops),
     targets: tf.gather(session.targets, indices),
     indices,
   };
@@ -186,20 +183,19 @@ function stepInputs(
 
 async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progress): Promise<void> {
   const { config, dataSet, events } = run;
-  const { data, model, method, trained, keeper } = session;
-  const logitsOf = (images: Uint8Array) => predict(model, images, dataSet, breathe);
+  const { data, images, method, trained, keeper, predict } = session;
   const share = (logits: Float32Array, labels: Int32Array) => countCorrect(logits, labels) / labels.length;
 
-  const test = await logitsOf(dataSet.test.images);
-  const training = await logitsOf(data.train.images);
+  const test = await predict(images.test, dataSet.test.labels.length);
+  const training = await predict(images.train, data.train.length);
   const values: Record<string, number> = {
     'test/loss': meanCrossEntropy(test, dataSet.test.labels),
     'test/accuracy': share(test, dataSet.test.labels),
     'train_eval/accuracy': share(training, data.train.given),
     'train_eval/clean_accuracy': share(training, data.train.labels),
   };
-  if (data.validation.length > 0) {
-    const validation = await logitsOf(data.validation.images);
+  if (images.validation) {
+    const validation = await predict(images.validation, data.validation.length);
     values['val/accuracy'] = share(validation, data.validation.given);
     values['val/clean_accuracy'] = share(validation, data.validation.labels);
   }

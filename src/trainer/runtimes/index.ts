@@ -1,4 +1,5 @@
 import type { RunConfig } from '../../protocol/config';
+import { hostImages, type CreateImageSource } from '../data/imageSource';
 import { Problem } from '../problem';
 import { installedTensorFlow } from './installed';
 import { eager, type Compile } from './program';
@@ -10,6 +11,8 @@ export interface Runtime {
   name: 'wasm' | 'tensorflow';
   device: string;
   compile: Compile;
+  /** Where the images of a data set lie. */
+  images: CreateImageSource;
 }
 
 /**
@@ -45,5 +48,5 @@ export async function startRuntime(
     );
   }
   await startWasm(wasmFolder);
-  return { name: 'wasm', device: 'cpu', compile: eager };
+  return { name: 'wasm', device: 'cpu', compile: eager, images: hostImages };
 }

@@ -79,6 +79,7 @@ export class TensorFlowBackend extends NodeJSKernelBackend {
 
   override readSync(dataId: tf.DataId): tf.backend_util.BackendValues {
     this.refresh([{ dataId }]);
+    this.observed.listener?.read();
     return super.readSync(dataId);
   }
 

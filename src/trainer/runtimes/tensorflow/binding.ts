@@ -17,6 +17,8 @@ export interface Listener {
   created(id: number): void;
   executed(op: string, attributes: readonly TFEOpAttr[], inputs: readonly number[], outputs: readonly number[]): void;
   updated(update: MomentumUpdate): void;
+  /** The program read values of a tensor. */
+  read(): void;
 }
 
 /** An update of a weight and its momentum buffer, by ids: b' = momentum · b + g + weightDecay · w; w' = w − lr · b'. */

@@ -1,4 +1,5 @@
 import type { RunConfig } from '../../../protocol/config';
+import type { CreateImageSource } from '../../data/imageSource';
 import { Problem, messageOf } from '../../problem';
 import * as tf from '../../tf';
 import type { Compile } from '../program';
@@ -6,6 +7,7 @@ import { TensorFlowBackend } from './backend';
 import { loadBinding } from './binding';
 import { registerTensorFlowKernels } from './kernels';
 import { graphCompiler } from './programs';
+import { residentImages } from './residentImages';
 
 /**
  * Starts TensorFlow from an installed runtime.
@@ -15,7 +17,7 @@ import { graphCompiler } from './programs';
 export async function startTensorFlow(
   folder: string,
   device: RunConfig['device'],
-): Promise<{ device: string; compile: Compile }> {
+): Promise<{ device: string; compile: Compile; images: CreateImageSource }> {
   if (device === 'cpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
   // TensorFlow would take all of a GPU's memory, and log its start.
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
@@ -32,5 +34,9 @@ export async function startTensorFlow(
   tf.registerBackend('tensorflow', () => backend);
   registerTensorFlowKernels(backend);
   await tf.setBackend('tensorflow');
-  return { device: backend.isUsingGpuDevice ? 'GPU:0' : 'CPU:0', compile: graphCompiler(backend) };
+  return {
+    device: backend.isUsingGpuDevice ? 'GPU:0' : 'CPU:0',
+    compile: graphCompiler(backend),
+    images: residentImages(backend),
+  };
 }

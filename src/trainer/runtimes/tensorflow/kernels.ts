@@ -63,6 +63,30 @@ function registerConvolutions(): void {
   );
 }
 
+/** tfjs-node reads all indices back to check them, at each call; TensorFlow checks them itself. */
+function registerGather(): void {
+  register<{ x: tf.Tensor; indices: tf.Tensor }, { axis: number; batchDims: number }>(
+    tf.GatherV2,
+    ({ inputs: { x, indices }, attrs: { axis, batchDims }, backend }) =>
+      tf.tidy(() => {
+        const { binding } = backend;
+        const type = (name: string, { dtype }: tf.Tensor) => ({
+          name,
+          type: binding.TF_ATTR_TYPE,
+          value: backend.getDTypeInteger(dtype),
+        });
+        const where = tf.scalar(axis, 'int32');
+        const attributes = [
+          type('Tparams', x),
+          type('Tindices', indices),
+          type('Taxis', where),
+          { name: 'batch_dims', type: binding.TF_ATTR_INT, value: batchDims },
+        ];
+        return backend.executeSingleOutput('GatherV2', attributes, [x, indices, where]);
+      }),
+  );
+}
+
 type Shape4D = [number, number, number, number];
 
 function convolution(
@@ -155,5 +179,6 @@ function fusedKernels(backend: TensorFlowBackend): Kernels {
 /** Registers TensorFlow's operations as kernels of its tfjs backend. */
 export function registerTensorFlowKernels(backend: TensorFlowBackend): void {
   registerConvolutions();
+  registerGather();
   registerKernels(backendName, fusedKernels(backend));
 }

@@ -1,8 +1,20 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '../../problem';
 import * as tf from '../../tf';
-import { drawnTensor, stepRandom, type Call, type Compile, type Draw, type Moment, type StepRandom } from '../program';
+import {
+  drawnTensor,
+  eager,
+  stepRandom,
+  type Body,
+  type Call,
+  type Compile,
+  type Draw,
+  type Moment,
+  type Program,
+  type StepRandom,
+} from '../program';
 import type { NewerValues, TensorFlowBackend } from './backend';
 import { encodeSavedModel } from './graphDef';
 import { Recording, type Graph } from './recording';
@@ -24,31 +36,64 @@ interface Recorded {
   outputNames: string[];
   /** Set where the body asked for the epoch: the recording then holds for this one only. */
   epoch: number | undefined;
-  session: Session | undefined;
+  session: Session | typeof refused | undefined;
 }
 
 /**
  * Makes programs of bodies: the first call with inputs of some shapes runs operation by operation and is recorded, the
- * next ones run the recording as one TensorFlow graph with the variables inside it.
+ * next ones run the recording as one TensorFlow graph with the variables inside it. What TensorFlow does not take as a
+ * graph goes on operation by operation.
  */
 export function graphCompiler(backend: TensorFlowBackend): Compile {
-  return (body) => {
-    const recordings = new Map<string, Recorded>();
+  return <I extends tf.NamedTensorMap, O extends tf.NamedTensorMap>(body: Body<I, O>): Program<I, O> => {
+    const recordings = new Map<string, Recorded | typeof refused>();
+    const plain = eager(body);
     return (inputs, call) => {
       const key = signature(inputs);
       const known = recordings.get(key);
+      if (known === refused) return plain(inputs, call);
       if (known && (known.epoch === undefined || known.epoch === call.epoch)) {
-        return tf.tidy(() => replay(backend, known, inputs, call)) as ReturnType<typeof body>;
+        const session = (known.session ??= load(backend, known));
+        if (session === refused) return plain(inputs, call);
+        // A recording of this body has the body's outputs.
+        return tf.tidy(() => replay(known, session, inputs, call)) as O;
       }
       const { outputs, recorded } = record(backend, body, inputs, call);
-      // Another epoch often means the very same operations.
-      if (known?.bytes.equals(recorded.bytes)) recorded.session = known.session;
-      else known?.session?.dispose();
-      if (recorded.session) recorded.session.adopt(recorded);
+      // Another epoch often changes nothing.
+      const session = known && inherited(known, recorded);
+      if (recorded !== refused) recorded.session = session;
       recordings.set(key, recorded);
       return outputs;
     };
   };
+}
+
+/** Stands for a recording that TensorFlow does not take as a graph. It is slower so, and no more. */
+const refused = Symbol('refused');
+
+function refuse(error: unknown): typeof refused {
+  console.error(`Goes on operation by operation, which is slower: ${messageOf(error)}`);
+  return refused;
+}
+
+function load(backend: TensorFlowBackend, recorded: Recorded): Session | typeof refused {
+  try {
+    return new Session(backend, recorded);
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+/** The session of an earlier recording of the same body, where the operations turned out to be the very same. */
+function inherited(before: Recorded, now: Recorded | typeof refused): Session | undefined {
+  if (!(before.session instanceof Session)) return undefined;
+  const same =
+    now !== refused &&
+    before.bytes.equals(now.bytes) &&
+    before.held.every(({ variable }, i) => now.held[i]?.variable === variable);
+  if (same) return before.session;
+  before.session.dispose();
+  return undefined;
 }
 
 function signature(inputs: tf.NamedTensorMap): string {
@@ -62,7 +107,7 @@ function record<I extends tf.NamedTensorMap, O extends tf.NamedTensorMap>(
   body: (inputs: I, moment: Moment) => O,
   inputs: I,
   call: Call,
-): { outputs: O; recorded: Recorded } {
+): { outputs: O; recorded: Recorded | typeof refused } {
   backend.newer?.bringBack();
   const variables = Object.values(tf.engine().registeredVariables);
   for (const variable of variables) unshare(backend, variable);
@@ -94,22 +139,26 @@ function record<I extends tf.NamedTensorMap, O extends tf.NamedTensorMap>(
   } finally {
     backend.observed.listener = undefined;
   }
-  const after = backend.ids(variables);
-  const graph = recording.finish(backend.ids(Object.values(outputs)), after);
-  const held = graph.variables.flatMap(({ index }): Held[] => {
-    const variable = variables[index];
-    return variable ? [{ variable, known: -1, written: after[index] !== before[index] }] : [];
-  });
-  const recorded = {
-    bytes: Buffer.from(encodeSavedModel(graph.nodes)),
-    graph,
-    draws,
-    held,
-    outputNames: Object.keys(outputs),
-    epoch: asked.epoch ? call.epoch : undefined,
-    session: undefined,
-  };
-  return { outputs, recorded };
+  try {
+    const after = backend.ids(variables);
+    const graph = recording.finish(backend.ids(Object.values(outputs)), after);
+    const held = graph.variables.flatMap(({ index }): Held[] => {
+      const variable = variables[index];
+      return variable ? [{ variable, known: -1, written: after[index] !== before[index] }] : [];
+    });
+    const recorded = {
+      bytes: Buffer.from(encodeSavedModel(graph.nodes)),
+      graph,
+      draws,
+      held,
+      outputNames: Object.keys(outputs),
+      epoch: asked.epoch ? call.epoch : undefined,
+      session: undefined,
+    };
+    return { outputs, recorded };
+  } catch (error) {
+    return { outputs, recorded: refuse(error) };
+  }
 }
 
 /** Gives a variable a tensor of its own: a graph that changes the variable must not change what it was made from. */
@@ -119,22 +168,21 @@ function unshare(backend: TensorFlowBackend, variable: tf.Variable): void {
 }
 
 function replay(
-  backend: TensorFlowBackend,
-  recorded: Recorded,
+  { draws, outputNames }: Recorded,
+  session: Session,
   inputs: tf.NamedTensorMap,
   { random }: Call,
 ): tf.NamedTensorMap {
-  const session = (recorded.session ??= new Session(backend, recorded));
-  const drawn = recorded.draws.map((draw) => drawnTensor(draw, random));
+  const drawn = draws.map((draw) => drawnTensor(draw, random));
   const outputs = session.run([...Object.values(inputs), ...drawn]);
-  return Object.fromEntries(recorded.outputNames.map((name, i) => [name, outputs[i]])) as tf.NamedTensorMap;
+  return Object.fromEntries(outputs.map((output, i) => [outputNames[i] ?? '', output]));
 }
 
 /** A recording loaded into TensorFlow. Its variables hold the newest values until somebody else asks for them. */
 class Session implements NewerValues {
   private readonly model: number;
-  private held: Held[];
-  private graph: Graph;
+  private readonly held: Held[];
+  private readonly graph: Graph;
   tensors: ReadonlySet<tf.DataId> = new Set();
 
   constructor(
@@ -152,18 +200,10 @@ class Session implements NewerValues {
     }
   }
 
-  /** Goes on under another recording of the same operations: its variables are the same, their tensors may not be. */
-  adopt({ graph, held }: Recorded): void {
-    this.graph = graph;
-    this.held = held;
-  }
-
   run(inputs: readonly tf.Tensor[]): tf.Tensor[] {
     const { backend, graph } = this;
-    if (backend.newer !== this) {
-      backend.newer?.bringBack();
-      this.push();
-    } else this.push();
+    if (backend.newer !== this) backend.newer?.bringBack();
+    this.push();
     const results = this.fetch(graph.inputs, backend.ids(inputs), graph.outputs);
     const written = this.held.filter(({ written: w }) => w);
     this.tensors = new Set(written.map(({ variable }) => variable.dataId));

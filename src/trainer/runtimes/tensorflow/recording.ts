@@ -33,6 +33,7 @@ export class Recording implements Listener {
   private readonly declared = new Map<number, GraphVariable>();
   private readonly updates = new Map<number, MomentumUpdate>();
   private readonly starts: readonly TensorKind[];
+  private wasRead = false;
 
   /** @param variables their native tensors before the run; the index is what a graph's variable is known by */
   constructor(
@@ -76,6 +77,10 @@ export class Recording implements Listener {
     this.updates.set(update.newBuffer, update);
   }
 
+  read(): void {
+    this.wasRead = true;
+  }
+
   /**
    * Ends the recording.
    * @param outputs ids of the tensors to be fetched
@@ -83,6 +88,7 @@ export class Recording implements Listener {
    * @throws Error when the operations cannot be said as a graph
    */
   finish(outputs: readonly number[], after: readonly number[]): Graph {
+    if (this.wasRead) throw new Error('values were read in the middle of it, on which the rest may depend');
     const assigned = after.flatMap((now, index) =>
       now === this.variables[index] ? [] : this.assign(index, now, after),
     );
