@@ -14,7 +14,7 @@ import { countCorrect, createPredict, meanCrossEntropy } from './evaluate';
 import type { EventSink } from './eventStream';
 import { createMethod } from './methods/registry';
 import { withNormalization } from './models/model';
-import { models } from './models/registry';
+import { createModel } from './models/registry';
 import { oneHot } from './ops/crossEntropy';
 import { createOptimizer } from './optimizers/registry';
 import { learningRateAt } from './optimizers/schedule';
@@ -86,7 +86,7 @@ type Session = ReturnType<typeof createSession>;
 function createSession({ folder, config, dataSet, runtime, events }: TrainingRun, data: TrainingData) {
   const outputs = dataSet.classNames.length;
   const model = withNormalization(
-    models[config.model.name]({
+    createModel(config.model, {
       input: dataSet.shape,
       outputs,
       random: batchRandom(config.seed, randomStreams.weights, 0, 0),
