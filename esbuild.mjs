@@ -56,6 +56,7 @@ const bundles = [
   { ...node, entryPoints: ['src/lab/supervisor.ts'], outfile: 'dist/supervisor.js' },
   { ...node, entryPoints: ['src/trainer/main.ts'], outfile: 'dist/trainer.js' },
   { ...node, entryPoints: ['bench/parity/main.ts'], outfile: 'out/parity.js' },
+  { ...node, entryPoints: ['bench/train/subject.ts'], outfile: 'out/benchTrain.js' },
   {
     ...node,
     entryPoints: ['scripts/demo.ts'],

@@ -31,13 +31,15 @@ export function residentImages(backend: TensorFlowBackend): CreateImageSource {
     return {
       inputs: (rows, crops) => ({
         rows: tf.tensor1d(rows, 'int32'),
+        // An input, since TensorFlow makes a multiplication of a division by a constant, which can leave [0, 1].
+        scale: tf.scalar(pixelScale),
         ...(crops ? cropInputs(crops, shape) : {}),
       }),
-      images: ({ rows, ys, xs, padding }) => {
-        if (!rows) throw new Error('a batch has no rows');
+      images: ({ rows, scale, ys, xs, padding }) => {
+        if (!rows || !scale) throw new Error('a batch has no rows');
         const picked = gather(images, rows, 0, 0, binding.TF_UINT8);
         const cast = [type('SrcT', binding.TF_UINT8), type('DstT', binding.TF_FLOAT)];
-        const pixels = tf.div(backend.executeSingleOutput('Cast', cast, [picked]), pixelScale);
+        const pixels = tf.div(backend.executeSingleOutput('Cast', cast, [picked]), scale);
         if (!ys || !xs || !padding) return pixels as tf.Tensor4D;
         const pad = [type('T', binding.TF_FLOAT), type('Tpaddings', binding.TF_INT32)];
         const padded = backend.executeSingleOutput('Pad', pad, [pixels, padding]);
