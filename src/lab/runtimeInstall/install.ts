@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { writeAtomic } from '../../formats/atomicFile';
 import { installedFiles, type InstalledRuntime } from '../../protocol/installedRuntime';
 import { formatBytes } from '../format';
@@ -76,10 +76,18 @@ async function sweep(folder: string): Promise<void> {
   const current = (await readInstalled(folder))?.id;
   for (const name of await readdir(folder)) {
     const place = join(folder, name);
-    const left = /^\.staging-\d+-[0-9a-f]{6}$|^(\.claim-.*|current)\.json\.\d+-\d+\.tmp$/.test(name);
+    const left = /^\.(staging|removing)-\d+-[0-9a-f]{6}$|^(\.claim-.*|current)\.json\.\d+-\d+\.tmp$/.test(name);
     const replaced = name !== current && (await isInstalled(place));
-    if (left || replaced) await rm(place, { recursive: true, force: true, maxRetries: 3 });
+    if (left) await rm(place, { recursive: true, force: true, maxRetries: 3 });
+    else if (replaced) await discard(place);
   }
+}
+
+/** A deletion that is killed half-way leaves a name that the next sweep knows. */
+async function discard(installation: string): Promise<void> {
+  const aside = join(dirname(installation), `.removing-${process.pid}-${randomBytes(3).toString('hex')}`);
+  await rename(installation, aside);
+  await rm(aside, { recursive: true, force: true, maxRetries: 3 });
 }
 
 async function stage(options: InstallOptions): Promise<InstalledRuntime> {
@@ -114,10 +122,9 @@ async function stage(options: InstallOptions): Promise<InstalledRuntime> {
     await sweep(folder);
     return record;
   } catch (error) {
-    const current = (await readInstalled(folder))?.folder;
-    for (const left of [staging, final]) {
-      if (left !== undefined && left !== current) await rm(left, { recursive: true, force: true, maxRetries: 3 });
-    }
+    await rm(staging, { recursive: true, force: true, maxRetries: 3 });
+    if (final !== undefined && existsSync(final) && (await readInstalled(folder))?.folder !== final)
+      await discard(final);
     throw error;
   }
 }
@@ -131,13 +138,14 @@ function describeSource(source: Source): InstalledRuntime['source'] {
 /** What went wrong, and what to do. */
 function inWords(error: unknown, { folder, source }: InstallOptions): Error {
   if (error instanceof InstallProblem) return error;
-  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const { code = '', syscall = '' } = error as NodeJS.ErrnoException;
   const reason = error instanceof Error ? error.message : String(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     const needed = formatBytes(source.downloadBytes + source.diskBytes);
     return new InstallProblem(`The disk of ${folder} became full; the installation needs ${needed}. ${moreSpace}`);
   }
-  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(code)) {
+  // A program that may not be started is another matter.
+  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(code) && !syscall.startsWith('spawn')) {
     return new InstallProblem(`${folder} cannot be written (${reason}). Set SAT_RUNTIMES to a folder that can.`);
   }
   return new InstallProblem(`TensorFlow could not be installed: ${reason}.`);

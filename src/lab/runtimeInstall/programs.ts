@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import kill from 'tree-kill';
+import { spawn, type ChildProcess } from 'node:child_process';
 
 export interface Ended {
   code: number | null;
@@ -23,6 +22,8 @@ export function runProgram(program: string, args: string[], { signal, env, timeo
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
+      // A process group of its own can be ended whole; looking for children would need a "ps" that slim images lack.
+      detached: process.platform !== 'win32',
       env: env ?? process.env,
       stdio: ['ignore', 'pipe', 'pipe'],
       windowsHide: true,
@@ -30,9 +31,7 @@ export function runProgram(program: string, args: string[], { signal, env, timeo
     const told = { stdout: '', stderr: '' };
     child.stdout.on('data', (bytes: Buffer) => (told.stdout += bytes.toString()));
     child.stderr.on('data', (bytes: Buffer) => (told.stderr += bytes.toString()));
-    const end = () => {
-      if (child.pid !== undefined) kill(child.pid, 'SIGKILL');
-    };
+    const end = () => endGroup(child);
     const timer = timeout === undefined ? undefined : setTimeout(end, timeout);
     signal?.addEventListener('abort', end);
     const settle = (finish: () => void) => {
@@ -48,6 +47,16 @@ export function runProgram(program: string, args: string[], { signal, env, timeo
       }),
     );
   });
+}
+
+function endGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    if (process.platform === 'win32') child.kill('SIGKILL');
+    else process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // It ended meanwhile.
+  }
 }
 
 /** The telling line of a program's output: the last that matches, else the last. */
