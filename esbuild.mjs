@@ -54,6 +54,7 @@ const bundles = [
   { ...node, entryPoints: ['src/extension/extension.ts'], outfile: 'dist/extension.js', external: ['vscode'] },
   { ...node, entryPoints: ['src/cli/sat.ts'], outfile: 'dist/sat.js', banner: { js: '#!/usr/bin/env node' } },
   { ...node, entryPoints: ['src/lab/supervisor.ts'], outfile: 'dist/supervisor.js' },
+  { ...node, entryPoints: ['src/lab/runtimeInstall/smoke.ts'], outfile: 'dist/runtimeSmoke.js' },
   { ...node, entryPoints: ['src/trainer/main.ts'], outfile: 'dist/trainer.js' },
   { ...node, entryPoints: ['bench/parity/main.ts'], outfile: 'out/parity.js' },
   { ...node, entryPoints: ['bench/train/subject.ts'], outfile: 'out/benchTrain.js' },

@@ -4,6 +4,7 @@ import { dataCommand } from './data';
 import { print, UsageError } from './output';
 import './context';
 import { runCommand } from './runCommand';
+import { runtimeCommand } from './runtimeCommand';
 import { deleteCommand, listCommand, resumeCommand, showCommand, stopCommand } from './runsCommands';
 
 /** The `sat` command: everything the extension does on runs, without VS Code. */
@@ -21,6 +22,7 @@ function program(): Command {
     resumeCommand(),
     deleteCommand(),
     dataCommand(),
+    runtimeCommand(),
   ]) {
     sat.addCommand(command);
   }
