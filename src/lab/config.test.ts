@@ -203,7 +203,7 @@ describe('a sweep', () => {
   it('gives a clean cell for a null', async () => {
     const noise = { type: 'corrupted_label', rate: 0.4 };
     const all = await cells({ data: { noise: { ...noise, rate: 0.1 } }, sweep: { 'data.noise': [null, noise] } });
-    expect(all.map(({ config }) => config.data.noise?.rate)).toEqual([undefined, 0.4]);
+    expect(all.map(({ config }) => config.data.noise)).toEqual([undefined, noise]);
   });
 
   it('says whether the file is one', async () => {

@@ -8,7 +8,8 @@ import { loadCheckpoint, type Progress } from './checkpoint/checkpoint';
 import { CheckpointKeeper } from './checkpoint/keeper';
 import { augmentImages } from './data/augment';
 import { batchRandom, epochOrder, gatherImages, imageTensor, randomStreams } from './data/batches';
-import { prepareTrainingData, type TrainingData } from './data/prepare';
+import { describeNoise, saveNoise } from './data/noise';
+import { prepareTrainingData, type Part, type TrainingData } from './data/prepare';
 import type { DataSet } from './data/types';
 import { countCorrect, meanCrossEntropy, predict } from './evaluate';
 import type { EventSink } from './eventStream';
@@ -45,7 +46,7 @@ export interface TrainingRun {
 export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> {
   const { config, dataSet, events } = run;
   const data = prepareTrainingData(dataSet, config.data, config.seed);
-  if (data.noise) await writeAtomic(join(run.folder, runFiles.noise), JSON.stringify(data.noise));
+  if (data.noise) await saveNoise(run.folder, data.noise, dataSet.shape);
 
   const session = createSession(run, data);
   const { trained, keeper, stepsPerEpoch } = session;
@@ -64,6 +65,10 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
     epochs: config.epochs,
     ...(run.resumeFrom ? { fromStep: progress.step } : {}),
   });
+  if (data.noise) {
+    const message = describeNoise(data.noise.record, dataSet.train.labels.length);
+    events.emit({ event: 'log', level: 'info', message });
+  }
 
   while (progress.step < steps) {
     const finished = await trainEpoch(run, session, progress);
@@ -192,16 +197,18 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
 
   const test = await logitsOf(dataSet.test.images);
   const training = await logitsOf(data.train.images);
+  // True labels of noisy images say nothing: noise on images is judged by the images that it replaced.
+  const clean = (part: Part, logits: Float32Array) => (part.cleanImages ? logitsOf(part.cleanImages) : logits);
   const values: Record<string, number> = {
     'test/loss': meanCrossEntropy(test, dataSet.test.labels),
     'test/accuracy': share(test, dataSet.test.labels),
     'train_eval/accuracy': share(training, data.train.given),
-    'train_eval/clean_accuracy': share(training, data.train.labels),
+    'train_eval/clean_accuracy': share(await clean(data.train, training), data.train.labels),
   };
   if (data.validation.length > 0) {
     const validation = await logitsOf(data.validation.images);
     values['val/accuracy'] = share(validation, data.validation.given);
-    values['val/clean_accuracy'] = share(validation, data.validation.labels);
+    values['val/clean_accuracy'] = share(await clean(data.validation, validation), data.validation.labels);
   }
   if (method.softTargets) {
     const k = dataSet.classNames.length;
