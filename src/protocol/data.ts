@@ -56,8 +56,10 @@ const labelFile = z
     type: z.literal('label_file'),
     file: z
       .string()
-      .describe('Labels of the whole training set in order, relative to this file: .npy, .json, or text, one a line.'),
-    key: z.string().optional().describe('Which labels of a JSON file that holds several, such as "worse_label".'),
+      .describe(
+        'Labels of the whole training set in order, relative to this file: CIFAR-N’s .pt, .npy, .json, or text, one a line.',
+      ),
+    key: z.string().optional().describe('Which labels of a file that holds several, such as "worse_label".'),
   })
   .describe('Labels from a file, such as human ones (CIFAR-N).');
 

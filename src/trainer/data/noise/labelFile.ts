@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import * as z from 'zod';
 import { decodeNpy } from '../../../formats/npy';
+import type { Unpickled } from '../../../formats/pickle';
+import { decodeTorchFile } from '../../../formats/torchFile';
 import { Problem, messageOf } from '../../problem';
 import type { LabelNoise } from './labelNoise';
 
@@ -14,8 +16,8 @@ interface Options {
 const trueLabelsKey = 'clean_label';
 
 /**
- * Labels from a file, such as human ones (CIFAR-N; facts 5.1): .npy (one dimension), .json (a list, or lists by name),
- * else text, one label a line. They are those of the whole training set in its order.
+ * Labels from a file, such as human ones (CIFAR-N; facts 5.1): .pt (CIFAR-N's own, lists by name), .npy (one dimension),
+ * .json (a list, or lists by name), else text, one label a line. They are those of the whole training set in its order.
  * @throws Problem that names the file and the sample
  */
 export const labelFile: LabelNoise<Options> = ({ file, key }, { train: { labels }, classNames }) => {
@@ -59,6 +61,7 @@ function readLists(file: string): Lists {
   try {
     const bytes = readFileSync(file);
     const extension = extname(file).toLowerCase();
+    if (extension === '.pt') return torchLists(bytes, file);
     if (extension === '.npy') return new Map([['', npyLabels(bytes, file)]]);
     const text = bytes.toString('utf8');
     return extension === '.json' ? jsonLists(text) : new Map([['', textLabels(text)]]);
@@ -72,6 +75,20 @@ function npyLabels(bytes: Uint8Array, file: string): readonly number[] {
   const { shape, data } = decodeNpy(bytes, file);
   if (shape.length !== 1) throw new Problem(`${file} has the shape [${shape.join(', ')}], expected one dimension.`);
   return Array.from(data, Number);
+}
+
+/** CIFAR-N's own files: a dictionary of NumPy arrays, and lists. */
+function torchLists(bytes: Uint8Array, file: string): Lists {
+  const saved = decodeTorchFile(bytes, file);
+  if (!(saved instanceof Map)) throw new Error('expected a dictionary of lists.');
+  return new Map([...saved].flatMap(([name, values]) => (typeof name === 'string' ? [[name, numbers(values)]] : [])));
+}
+
+/** The values of a list or an array. What is no number becomes NaN, which the check of the labels names. */
+function numbers(values: Unpickled): readonly number[] {
+  if (Array.isArray(values)) return values.map(Number);
+  if (typeof values === 'object' && values !== null && 'data' in values) return Array.from(values.data, Number);
+  return [];
 }
 
 const listSchema = z.array(z.number());

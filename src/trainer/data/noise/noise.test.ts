@@ -245,6 +245,23 @@ describe('label_file', () => {
     expect(noise.record).not.toHaveProperty('seed');
   });
 
+  it('reads CIFAR-N’s own files, lists by name in what torch.save wrote', () => {
+    const eight = dataOf(Int32Array.of(0, 1, 2, 0, 1, 2, 0, 1), 3);
+    const human = Buffer.from(
+      'UEsDBBQAAAAAAAAAIQA+RPGSywEAAMsBAAAQAAAAYXJjaGl2ZS9kYXRhLnBrbIACfXEAKFgLAAAAY2xlYW5fbGFiZWxxAWNudW1weS5fY29yZS5tdWx0aWFycmF5Cl9yZWNvbnN0cnVjdApxAmNudW1weQpuZGFycmF5CnEDSwCFcQRjX2NvZGVjcwplbmNvZGUKcQVYAQAAAGJxBlgGAAAAbGF0aW4xcQeGcQhScQmHcQpScQsoSwFLCIVxDGNudW1weQpkdHlwZQpxDVgCAAAAaThxDomIh3EPUnEQKEsDWAEAAAA8cRFOTk5K/////0r/////SwB0cRJiiWgFWEAAAAAAAAAAAAAAAAEAAAAAAAAAAgAAAAAAAAAAAAAAAAAAAAEAAAAAAAAAAgAAAAAAAAAAAAAAAAAAAAEAAAAAAAAAcRNoB4ZxFFJxFXRxFmJYCwAAAHdvcnNlX2xhYmVscRdoAmgDSwCFcRhoCYdxGVJxGihLAUsIhXEbaBCJaAVYQAAAAAAAAAAAAAAAAQAAAAAAAAACAAAAAAAAAAEAAAAAAAAAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAgAAAAAAAABxHGgHhnEdUnEedHEfYlgGAAAAY29hcnNlcSBdcSEoSwBLAUsCSwFLAUsASwBLAmV1LlBLAwQUAAAAAAAAACEA0Z5nVQIAAAACAAAADwAAAGFyY2hpdmUvdmVyc2lvbjMKUEsBAhQDFAAAAAAAAAAhAD5E8ZLLAQAAywEAABAAAAAAAAAAAAAAAIABAAAAAGFyY2hpdmUvZGF0YS5wa2xQSwECFAMUAAAAAAAAACEA0Z5nVQIAAAACAAAADwAAAAAAAAAAAAAAgAH5AQAAYXJjaGl2ZS92ZXJzaW9uUEsFBgAAAAACAAIAewAAACgCAAAAAA==',
+      'base64',
+    );
+    const path = file('human.pt', human);
+    for (const key of ['worse_label', 'coarse']) {
+      const noise = drawOn(eight, { type: 'label_file', file: path, key });
+      expect([...noise.given]).toEqual([0, 1, 2, 1, 1, 0, 0, 2]);
+      expect(noise.record.trueErrorRate).toBe(3 / 8);
+    }
+    const missing = { type: 'label_file', file: path, key: 'worst' } as const;
+    expect(() => drawOn(eight, missing)).toThrow('one of clean_label, worse_label, coarse');
+    expect(() => drawOn(eight, { ...missing, file: file('other.pt', 'hello') })).toThrow('not a file of torch.save');
+  });
+
   it.each([
     ['too few labels', () => file('a.txt', '1\n2\n'), undefined, 'has 2 labels, the training set 1437 samples'],
     [
