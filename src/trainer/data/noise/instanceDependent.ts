@@ -37,13 +37,15 @@ function truncatedNormal(mean: number, random: NumpyRandom): number {
   }
 }
 
-/** x W. @param x [d] @param weights [d · k] @returns [k] */
+/** x W. @param x [d] @param weights column by column [k · d] @returns [k] */
 function project(x: Uint8Array, weights: Float32Array, k: number): Float64Array {
   const scores = new Float64Array(k);
-  x.forEach((value, j) => {
-    if (value === 0) return;
-    for (let c = 0; c < k; c += 1) scores[c] = (scores[c] ?? 0) + value * (weights[j * k + c] ?? 0);
-  });
+  const d = x.length;
+  for (let c = 0; c < k; c += 1) {
+    let score = 0;
+    for (let j = 0; j < d; j += 1) score += (x[j] ?? 0) * (weights[c * d + j] ?? 0);
+    scores[c] = score;
+  }
   return scores;
 }
 
