@@ -8,7 +8,9 @@ import { loadCheckpoint, type Progress } from './checkpoint/checkpoint';
 import { CheckpointKeeper } from './checkpoint/keeper';
 import { drawCrops } from './data/augment';
 import { batchRandom, epochOrder, randomStreams } from './data/batches';
-import { prepareTrainingData, type TrainingData } from './data/prepare';
+import type { CreateImageSource, ImageFormat, ImageSource } from './data/imageSource';
+import { describeNoise, saveNoise } from './data/noise';
+import { prepareTrainingData, type Part, type TrainingData } from './data/prepare';
 import type { DataSet } from './data/types';
 import { countCorrect, createPredict, meanCrossEntropy } from './evaluate';
 import type { EventSink } from './eventStream';
@@ -45,7 +47,7 @@ export interface TrainingRun {
 export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> {
   const { config, dataSet, events } = run;
   const data = prepareTrainingData(dataSet, config.data, config.seed);
-  if (data.noise) await writeAtomic(join(run.folder, runFiles.noise), JSON.stringify(data.noise));
+  if (data.noise) await saveNoise(run.folder, data.noise, dataSet.shape);
 
   const session = createSession(run, data);
   const { trained, keeper, stepsPerEpoch } = session;
@@ -64,6 +66,10 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
     epochs: config.epochs,
     ...(run.resumeFrom ? { fromStep: progress.step } : {}),
   });
+  if (data.noise) {
+    const message = describeNoise(data.noise.record, dataSet.train.labels.length);
+    events.emit({ event: 'log', level: 'info', message });
+  }
 
   while (progress.step < steps) {
     const finished = await trainEpoch(run, session, progress);
@@ -105,13 +111,23 @@ function createSession({ folder, config, dataSet, runtime, events }: TrainingRun
   const trained = { model, optimizer, method };
   const stepsPerEpoch = Math.ceil(data.train.length / config.batchSize);
   const images = {
-    train: runtime.images(data.train.images, dataSet),
-    ...(data.validation.length > 0 ? { validation: runtime.images(data.validation.images, dataSet) } : {}),
+    train: partImages(data.train, dataSet, runtime.images),
+    ...(data.validation.length > 0 ? { validation: partImages(data.validation, dataSet, runtime.images) } : {}),
     test: runtime.images(dataSet.test.images, dataSet),
   };
-  const trainStep = createTrainStep(trained, runtime.compile, images.train.images);
+  const trainStep = createTrainStep(trained, runtime.compile, images.train.given.images);
   const predict = createPredict(model, runtime.compile, breathe);
   return { data, images, method, targets, trained, keeper, trainStep, predict, stepsPerEpoch };
+}
+
+interface PartImages {
+  given: ImageSource;
+  /** The true images, where noise replaced some. */
+  replaced?: ImageSource;
+}
+
+function partImages({ images, cleanImages }: Part, format: ImageFormat, create: CreateImageSource): PartImages {
+  return { given: create(images, format), ...(cleanImages ? { replaced: create(cleanImages, format) } : {}) };
 }
 
 /** Goes on with the current epoch to its end. @returns false when a stop was asked for before that */
@@ -175,7 +191,7 @@ function stepInputs({ config }: TrainingRun, session: Session, rows: Int32Array,
     : undefined;
   const indices = tf.tensor1d(rows, 'int32');
   return {
-    ...session.images.train.inputs(rows, crops),
+    ...session.images.train.given.inputs(rows, crops),
     targets: tf.gather(session.targets, indices),
     indices,
   };
@@ -187,17 +203,23 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   const share = (logits: Float32Array, labels: Int32Array) => countCorrect(logits, labels) / labels.length;
 
   const test = await predict(images.test, dataSet.test.labels.length);
-  const training = await predict(images.train, data.train.length);
+  const training = await predict(images.train.given, data.train.length);
+  // True labels of noisy images say nothing: noise on images is judged by the images that it replaced.
+  const clean = (part: Part, { replaced }: PartImages, logits: Float32Array) =>
+    replaced ? predict(replaced, part.length) : logits;
   const values: Record<string, number> = {
     'test/loss': meanCrossEntropy(test, dataSet.test.labels),
     'test/accuracy': share(test, dataSet.test.labels),
     'train_eval/accuracy': share(training, data.train.given),
-    'train_eval/clean_accuracy': share(training, data.train.labels),
+    'train_eval/clean_accuracy': share(await clean(data.train, images.train, training), data.train.labels),
   };
   if (images.validation) {
-    const validation = await predict(images.validation, data.validation.length);
+    const validation = await predict(images.validation.given, data.validation.length);
     values['val/accuracy'] = share(validation, data.validation.given);
-    values['val/clean_accuracy'] = share(validation, data.validation.labels);
+    values['val/clean_accuracy'] = share(
+      await clean(data.validation, images.validation, validation),
+      data.validation.labels,
+    );
   }
   if (method.softTargets) {
     const k = dataSet.classNames.length;

@@ -1,6 +1,7 @@
 import type { TensorMetadata, TFEOpAttr, TFJSBinding } from '@tensorflow/tfjs-node-gpu/dist/tfjs_binding';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { installedFiles } from '../../../protocol/installedRuntime';
 
 export type { TensorMetadata, TFEOpAttr, TFJSBinding };
 
@@ -38,7 +39,7 @@ export function loadBinding(folder: string): TFJSBinding {
   // The binding calls a function that Node 23 took away.
   const util = createRequire(__filename)('node:util') as { isNullOrUndefined?: (value: unknown) => boolean };
   util.isNullOrUndefined ??= (value) => value === null || value === undefined;
-  return createRequire(__filename)(join(folder, 'tfjs_binding.node')) as TFJSBinding;
+  return createRequire(__filename)(join(folder, installedFiles.binding)) as TFJSBinding;
 }
 
 /**
