@@ -41,14 +41,20 @@ function registerConvolutions(): void {
   );
   register<{ dy: tf.Tensor4D; filter: tf.Tensor4D }, ConvolutionAttributes & { inputShape: Shape4D }>(
     tf.Conv2DBackpropInput,
-    ({ inputs: { dy, filter }, attrs, backend }) =>
-      tf.tidy(() =>
-        backend.executeSingleOutput(
-          'Conv2DBackpropInput',
-          convolution(backend, attrs.inputShape, filter.shape, attrs),
-          [tf.tensor1d(attrs.inputShape, 'int32'), filter, dy],
-        ),
-      ),
+    ({ inputs: { dy, filter }, attrs, backend }) => {
+      const { inputShape } = attrs;
+      const { top, bottom, left, right, kind } = paddingOf(inputShape, filter.shape, attrs);
+      // TensorFlow has no fast kernel for explicit padding here: the gradient of the padded input is cut instead.
+      const [n, h, w, c] = inputShape;
+      const padded: Shape4D = kind === 'EXPLICIT' ? [n, h + top + bottom, w + left + right, c] : inputShape;
+      const pad = kind === 'EXPLICIT' ? 'valid' : attrs.pad;
+      const attributes = convolution(backend, padded, filter.shape, { ...attrs, pad });
+      return tf.tidy(() => {
+        const sizes = tf.tensor1d(padded, 'int32');
+        const gradient = backend.executeSingleOutput('Conv2DBackpropInput', attributes, [sizes, filter, dy]);
+        return kind === 'EXPLICIT' ? tf.slice(gradient, [0, top, left, 0], inputShape) : gradient;
+      });
+    },
   );
   register<{ x: tf.Tensor4D; dy: tf.Tensor4D }, ConvolutionAttributes & { filterShape: Shape4D }>(
     tf.Conv2DBackpropFilter,
@@ -89,26 +95,36 @@ function registerGather(): void {
 
 type Shape4D = [number, number, number, number];
 
+/** A convolution's padding, and how TensorFlow calls it: its fast kernels know "same" and "valid". */
+function paddingOf(input: Shape4D, filter: Shape4D, { strides, pad }: ConvolutionAttributes) {
+  const { padInfo } = tf.backend_util.computeConv2DInfo(input, filter, strides, 1, pad);
+  const { top, bottom, left, right } = padInfo;
+  const same = tf.backend_util.computeConv2DInfo(input, filter, strides, 1, 'same').padInfo;
+  const isSame = top === same.top && bottom === same.bottom && left === same.left && right === same.right;
+  const isValid = top + bottom + left + right === 0;
+  return { top, bottom, left, right, kind: isValid ? 'VALID' : isSame ? 'SAME' : 'EXPLICIT' };
+}
+
 function convolution(
   { binding }: TensorFlowBackend,
   input: Shape4D,
   filter: Shape4D,
-  { strides, pad }: ConvolutionAttributes,
+  attributes: ConvolutionAttributes,
 ): TFEOpAttr[] {
-  const { strideHeight, strideWidth, padInfo } = tf.backend_util.computeConv2DInfo(input, filter, strides, 1, pad);
-  const { top, bottom, left, right } = padInfo;
-  const same = tf.backend_util.computeConv2DInfo(input, filter, strides, 1, 'same').padInfo;
-  const isSame = top === same.top && bottom === same.bottom && left === same.left && right === same.right;
-  const none = top + bottom + left + right === 0;
+  const { strideHeight, strideWidth } = tf.backend_util.computeConv2DInfo(
+    input,
+    filter,
+    attributes.strides,
+    1,
+    attributes.pad,
+  );
+  const { top, bottom, left, right, kind } = paddingOf(input, filter, attributes);
+  const explicit = kind === 'EXPLICIT' ? [0, 0, top, bottom, left, right, 0, 0] : [];
   return [
     { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
     { name: 'strides', type: binding.TF_ATTR_INT, value: [1, strideHeight, strideWidth, 1] },
-    { name: 'padding', type: binding.TF_ATTR_STRING, value: none ? 'VALID' : isSame ? 'SAME' : 'EXPLICIT' },
-    {
-      name: 'explicit_paddings',
-      type: binding.TF_ATTR_INT,
-      value: none || isSame ? [] : [0, 0, top, bottom, left, right, 0, 0],
-    },
+    { name: 'padding', type: binding.TF_ATTR_STRING, value: kind },
+    { name: 'explicit_paddings', type: binding.TF_ATTR_INT, value: explicit },
     { name: 'data_format', type: binding.TF_ATTR_STRING, value: 'NHWC' },
   ];
 }
