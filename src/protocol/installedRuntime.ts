@@ -12,7 +12,7 @@ export const installedFiles = {
   libraries: 'lib',
 } as const;
 
-export const currentSchema = z.looseObject({ id: z.string().regex(/^[\w.+-]+$/) });
+export const currentSchema = z.looseObject({ id: z.string().regex(/^\w[\w.+-]*$/) });
 
 /** `runtime.json`: what was installed, from what, and what it could do then. */
 export const installedRuntimeSchema = z.looseObject({

@@ -254,13 +254,7 @@ describe.runIf(linux)('two at once', { timeout: 30_000 }, () => {
     const second = await sat(['install']);
     expectProblem(second, /being installed or removed by process \d+ already\. Wait/);
     expect(second.stderr).toContain(`process ${first.child.pid ?? ''} `);
-    expectProblem(
-      await sat(['remove']).then((ended) => ({
-        ...ended,
-        stderr: `${ended.stderr.trim()} Runs go on with the embedded runtime.`,
-      })),
-      /already/,
-    );
+    expect(await sat(['remove'])).toMatchObject({ code: 1, stderr: expect.stringContaining('already') as string });
     process.kill(Number(readText(mark)), 'SIGKILL');
     expectProblem(await first.ended, /does not run here: it was killed/);
     await expectNothing();
@@ -385,7 +379,7 @@ describe.skipIf(noTmpfs !== undefined)(
     it('in the middle leaves nothing, and the disk empty', async () => {
       members = pretendTensorFlow(1_500_000);
       await writeWheel(wheel, { members });
-        process.env['FAKE_WHEEL'] = wheel;
+      process.env['FAKE_WHEEL'] = wheel;
       const installing = installRuntime({
         folder,
         machine: { platform: 'linux', arch: 'x64', libc: 'glibc' },
