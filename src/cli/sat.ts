@@ -3,8 +3,10 @@ import { exitCodes } from '../protocol/run';
 import { dataCommand } from './data';
 import { print, UsageError } from './output';
 import './context';
+import { presetsCommand } from './presets';
 import { runCommand } from './runCommand';
 import { deleteCommand, listCommand, resumeCommand, showCommand, stopCommand } from './runsCommands';
+import { sweepCommand } from './sweepCommand';
 
 /** The `sat` command: everything the extension does on runs, without VS Code. */
 function program(): Command {
@@ -15,12 +17,14 @@ function program(): Command {
     .configureHelp({ showGlobalOptions: true });
   for (const command of [
     runCommand(),
+    sweepCommand(),
     listCommand(),
     showCommand(),
     stopCommand(),
     resumeCommand(),
     deleteCommand(),
     dataCommand(),
+    presetsCommand(),
   ]) {
     sat.addCommand(command);
   }
