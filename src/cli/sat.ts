@@ -4,6 +4,7 @@ import { dataCommand } from './data';
 import { print, UsageError } from './output';
 import './context';
 import { presetsCommand } from './presets';
+import { rerunCommand } from './rerunCommand';
 import { runCommand } from './runCommand';
 import { deleteCommand, listCommand, resumeCommand, showCommand, stopCommand } from './runsCommands';
 import { sweepCommand } from './sweepCommand';
@@ -22,6 +23,7 @@ function program(): Command {
     showCommand(),
     stopCommand(),
     resumeCommand(),
+    rerunCommand(),
     deleteCommand(),
     dataCommand(),
     presetsCommand(),

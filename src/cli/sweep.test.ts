@@ -245,3 +245,31 @@ describe('a run of a repository that differs from its commit', { timeout: 30_000
     expect(readFileSync(join(dirty!.folder, 'git.patch'), 'utf8')).toContain('+{"epochs":3}');
   });
 });
+
+describe('sat rerun', { timeout: 30_000 }, () => {
+  it('repeats a run, and says whether the numbers are the same', async () => {
+    write({ epochs: 2, seed: 3 }, 'one.sat.json');
+    await sat('run', 'one.sat.json');
+    const [first] = await listRuns(runsFolder);
+    const same = await sat('rerun', first!.id);
+    expect(same).toMatchObject({ code: 0, stdout: '' });
+    expect(same.stderr).toContain(`The same numbers as ${first!.id}, bit for bit.`);
+    const [second] = await listRuns(runsFolder);
+    expect(second?.record).toMatchObject({ rerunOf: first!.id, config: { seed: 3 }, cell: first!.record?.cell });
+    const stream = join(first!.folder, 'metrics.ndjson');
+    writeFileSync(
+      stream,
+      readFileSync(stream, 'utf8').replace('"train/loss":0.5,', '"train/loss":0.5000000000000001,'),
+    );
+    const record = join(first!.folder, 'run.json');
+    writeFileSync(record, readFileSync(record, 'utf8').replace('"0.0.0-test"', '"0.0.0-older"'));
+    const other = await sat('rerun', first!.id, '--json');
+    expect(other.stderr).toContain('differs: versions.sat-lab: 0.0.0-older then, 0.0.0-test now');
+    expect(JSON.parse(other.stdout)).toMatchObject({
+      status: 'completed',
+      identical: false,
+      firstDifference: { metric: 'train/loss', step: 2, first: 0.5000000000000001, second: 0.5 },
+      differences: [{ what: 'versions.sat-lab' }],
+    });
+  });
+});

@@ -48,8 +48,7 @@ export async function startRun(
 ): Promise<Run> {
   await ensureRunsFolder(runsFolder);
   const id = newId(new Date());
-  // A preset lies with SAT Lab's own code: what the user works on is where the runs are.
-  const repository = configFile && presetName(configFile) === undefined ? dirname(configFile) : runsFolder;
+  const repository = repositoryOf({ runsFolder, configFile });
   const git = await gitState(repository);
   const record: NewRunRecord = {
     version: documentVersion,
@@ -182,6 +181,12 @@ async function recordFailedLaunch(folder: string, reason: string): Promise<void>
 function newId(date: Date): string {
   const time = date.toISOString().replace(/[-:.]/g, '').replace('T', '-').slice(0, 18);
   return `${time}-${randomBytes(2).toString('hex')}`;
+}
+
+/** Where to ask git for the state of what the user works on. */
+export function repositoryOf({ runsFolder, configFile }: Pick<NewRun, 'runsFolder' | 'configFile'>): string {
+  // A preset lies with SAT Lab's own code.
+  return configFile && presetName(configFile) === undefined ? dirname(configFile) : runsFolder;
 }
 
 /** What the results may depend on besides the configuration: `trainer` is a hash of the program that trains. */
