@@ -8,7 +8,7 @@ import { buildPrograms, endAll, trainersOf, until } from '../../test/faults/prog
 import { identify } from '../lab/processes';
 import type { Run } from '../lab/run';
 import { listRuns } from '../lab/store';
-import { interruptedSweeps } from '../lab/sweepClaim';
+import { unfinishedSweeps } from '../lab/sweepClaim';
 
 let tools: Awaited<ReturnType<typeof buildPrograms>>;
 let place: string;
@@ -137,8 +137,8 @@ describe('sat sweep', { timeout: 60_000 }, () => {
     child.kill('SIGKILL');
     await ended;
     expect(running(await listRuns(runsFolder))).toHaveLength(1);
-    expect(await interruptedSweeps(runsFolder)).toMatchObject([
-      { config: join(place, 'grid.sat.json'), settings: [], jobs: 1, group: 'grid.sat.json' },
+    expect(await unfinishedSweeps(runsFolder)).toMatchObject([
+      { config: join(place, 'grid.sat.json'), settings: [], jobs: 1, group: 'grid.sat.json', interrupted: true },
     ]);
     const again = start(['sweep', 'grid.sat.json', '--jobs', '1']);
     await sleep(1500);
@@ -154,7 +154,7 @@ describe('sat sweep', { timeout: 60_000 }, () => {
       'completed',
       'stopped',
     ]);
-    expect(await interruptedSweeps(runsFolder)).toEqual([]);
+    expect(await unfinishedSweeps(runsFolder)).toMatchObject([{ group: 'grid.sat.json', interrupted: false }]);
   });
 
   it('exits with 1 when a cell failed, says why, and runs it again the next time', async () => {
@@ -177,6 +177,9 @@ describe('sat sweep', { timeout: 60_000 }, () => {
     expect(await listRuns(runsFolder)).toHaveLength(1);
     child.kill('SIGINT');
     await ended;
+    // Stopped by will: it can be gone on with, and is forgotten when it is finished.
+    expect(await unfinishedSweeps(runsFolder)).toMatchObject([{ interrupted: false }]);
+    expect((await sat('sweep', 'grid.sat.json')).code).toBe(0);
     expect(readdirSync(join(runsFolder, '.sweeps'))).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { formatDuration, formatMetric } from '../lab/format';
-import { Sweep, sweepGroup, sweepProgress, type SweepCell } from '../lab/sweep';
+import { Sweep, sweepGroup, type SweepCell } from '../lab/sweep';
 import { claimSweep } from '../lab/sweepClaim';
 import { settingWords, sweepTable, type Spread, type SweepRow } from '../lab/sweepTable';
 import { exitCodes } from '../protocol/run';
@@ -22,14 +22,16 @@ export function sweepCommand(): Command {
       const { jobs, json } = options;
       const plan = { runsFolder: runsFolder(options), group: sweepGroup(reference, cells), config: reference, cells };
       const release = await claimSweep(plan.runsFolder, { group: plan.group, config: reference, settings, jobs });
+      let finished = false;
       try {
         const sweep = await Sweep.open(plan, tools);
         await follow(sweep, jobs);
+        finished = sweep.finished;
         if (json) print.json(describeSweep(sweep));
         else print.line(resultTable(sweepTable(sweep.cells)));
         process.exitCode = exitCodeOf(sweep);
       } finally {
-        await release();
+        await release(finished);
       }
     });
 }
@@ -80,10 +82,9 @@ function cellWords({ label, state, run, problem }: SweepCell): string {
   return `  ${label}: ${state}${result}${problem === undefined ? '' : `: ${problem}`}`;
 }
 
-function progressWords({ cells }: Sweep): string {
+function progressWords({ cells, progress }: Sweep): string {
   const count = (state: SweepCell['state']) => cells.filter((cell) => cell.state === state).length;
-  const runs = cells.flatMap(({ run, state }) => (run && state !== 'waiting' ? [run] : []));
-  const { done, total, secondsLeft } = sweepProgress(runs, cells.length);
+  const { done, total, secondsLeft } = progress;
   return [
     `${done}/${total}`,
     ...(['running', 'failed', 'lost', 'stopped'] as const).flatMap((s) => (count(s) > 0 ? `${count(s)} ${s}` : [])),

@@ -91,6 +91,16 @@ export class Sweep {
     return this.stopping;
   }
 
+  /** Every cell has a finished run. */
+  get finished(): boolean {
+    return this.cells.every(({ state }) => state === 'completed');
+  }
+
+  get progress(): SweepProgress {
+    const runs = this.cells.flatMap(({ run, state }) => (run && state !== 'waiting' ? [run] : []));
+    return sweepProgress(runs, this.cells.length);
+  }
+
   private async fill(cell: SweepCell, groupSize: number, onChange: () => void): Promise<void> {
     try {
       const run = await this.startCell(cell, groupSize);

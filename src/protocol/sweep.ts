@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { processSchema } from './run';
 
 /**
- * What stands in `<runs>/.sweeps/` while a sweep is going on: what it takes to go on with it, and who works on it. A
- * file whose process is gone tells of a sweep that was interrupted; one that ended, or was stopped, leaves none.
+ * What stands in `<runs>/.sweeps/` until a sweep is finished: what it takes to go on with it, and who works on it. A
+ * process that is gone tells of an interruption.
  */
 export const sweepRecordSchema = z.looseObject({
   version: z.int(),
@@ -15,6 +15,7 @@ export const sweepRecordSchema = z.looseObject({
   settings: z.array(z.string()).default([]),
   /** How many runs at a time. */
   jobs: z.int().min(1),
-  process: processSchema,
+  /** Null: nobody works on it, and that was somebody's will. */
+  process: processSchema.nullable(),
 });
 export type SweepRecord = z.output<typeof sweepRecordSchema>;
