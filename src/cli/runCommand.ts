@@ -1,41 +1,31 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
-import { formatProblem, loadConfigFile } from '../lab/config';
 import { formatDuration, formatMetric, metricWords } from '../lab/format';
 import { startRun } from '../lab/launch';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
 import { exitCodes, runFiles } from '../protocol/run';
+import { readConfig, withConfigArguments, type ConfigOptions } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
 import { print, UsageError } from './output';
 import { describeRun } from './runsCommands';
 
-interface RunOptions extends CommonOptions {
-  set: string[];
-  runtime?: string;
+interface RunOptions extends CommonOptions, ConfigOptions {
   name?: string;
   detach?: boolean;
   ndjson?: boolean;
 }
 
 export function runCommand(): Command {
-  return withCommonOptions(new Command('run'))
+  return withCommonOptions(withConfigArguments(new Command('run')))
     .description('start a run and stay with it; Ctrl-C stops it gracefully')
-    .argument('<config>', 'a *.sat.json file')
-    .option(
-      '--set <key.path=value>',
-      'set one value of the configuration (repeatable)',
-      (value, all: string[]) => [...all, value],
-      [],
-    )
-    .option('--runtime <name>', 'auto, tensorflow or wasm')
     .option('--name <title>', 'a title for the run')
     .option('--detach', 'return as soon as the run has started')
     .option('--ndjson', 'print the run’s events')
-    .action(async (file: string, options: RunOptions) => {
+    .action(async (file: string | undefined, options: RunOptions) => {
       refuseTwoOutputs(options);
       const run = await launch(file, options);
       if (options.detach) {
@@ -48,24 +38,17 @@ export function runCommand(): Command {
     });
 }
 
-async function launch(file: string, options: RunOptions): Promise<Run> {
-  const wrong = options.set.find((setting) => !/^[^=]+=/.test(setting));
-  if (wrong !== undefined) throw new UsageError(`--set ${wrong}: expected key.path=value`);
-  const settings = [
-    ...options.set,
-    ...(options.runtime === undefined ? [] : [`runtime=${options.runtime}`]),
-    ...(options.name === undefined ? [] : [`name=${JSON.stringify(options.name)}`]),
-  ];
-  const configFile = resolve(file);
-  const result = await loadConfigFile(configFile, settings);
-  if (!result.ok) throw new UsageError(result.problems.map(formatProblem).join('\n     '));
-  const [cell] = result.cells;
-  if (result.isSweep || !cell) {
-    throw new UsageError(
-      `${file} is a sweep of ${result.cells.length} runs. Sweeps come with "sat sweep", which is not there yet.`,
-    );
+async function launch(file: string | undefined, options: RunOptions): Promise<Run> {
+  const name = options.name === undefined ? [] : [`name=${JSON.stringify(options.name)}`];
+  const { reference, cells, isSweep } = await readConfig(file, options, name);
+  const [cell] = cells;
+  if (isSweep || !cell) {
+    throw new UsageError(`${file ?? reference} is a sweep of ${cells.length} runs. "sat sweep" runs it.`);
   }
-  return startRun({ runsFolder: runsFolder(options), config: cell.config, configFile, cell: cell.hash }, tools);
+  return startRun(
+    { runsFolder: runsFolder(options), config: cell.config, configFile: reference, cell: cell.hash },
+    tools,
+  );
 }
 
 /** @throws UsageError: events and a document on one output would be neither */

@@ -3,9 +3,12 @@ import { exitCodes } from '../protocol/run';
 import { dataCommand } from './data';
 import { print, UsageError } from './output';
 import './context';
+import { presetsCommand } from './presets';
+import { rerunCommand } from './rerunCommand';
 import { runCommand } from './runCommand';
 import { runtimeCommand } from './runtimeCommand';
 import { deleteCommand, listCommand, resumeCommand, showCommand, stopCommand } from './runsCommands';
+import { sweepCommand } from './sweepCommand';
 
 /** The `sat` command: everything the extension does on runs, without VS Code. */
 function program(): Command {
@@ -16,13 +19,16 @@ function program(): Command {
     .configureHelp({ showGlobalOptions: true });
   for (const command of [
     runCommand(),
+    sweepCommand(),
     listCommand(),
     showCommand(),
     stopCommand(),
     resumeCommand(),
+    rerunCommand(),
     deleteCommand(),
     dataCommand(),
     runtimeCommand(),
+    presetsCommand(),
   ]) {
     sat.addCommand(command);
   }

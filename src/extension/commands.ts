@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { resumeRun } from '../lab/launch';
+import { rerun, type Difference } from '../lab/rerun';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
 import { runsFolderOf } from '../lab/store';
@@ -11,10 +12,12 @@ import type { Lab } from './lab';
 import type { PanelManager } from './panel';
 import { installRuntimeCommand, removeRuntimeCommand, showRuntimeCommand } from './runtime';
 import { createConfigFile, startFileCommand, startRunCommand } from './startRun';
+import type { Sweeps } from './sweeps';
 import type { Node, RunsTree } from './tree';
 
 interface Parts {
   lab: Lab;
+  sweeps: Sweeps;
   tree: RunsTree;
   view: vscode.TreeView<Node>;
   panel: PanelManager;
@@ -23,7 +26,7 @@ interface Parts {
 
 /** Registers every command of the manifest. An error is shown in words; nothing fails in silence. */
 export function registerCommands(parts: Parts): vscode.Disposable {
-  const { lab, tree, panel, state } = parts;
+  const { lab, sweeps, tree, panel, state } = parts;
   const onRun = (action: (run: Run) => void | Promise<void>) => async (node?: unknown) => {
     const run = runOf(node) ?? (await pickRun(lab));
     if (run) await action(run);
@@ -34,10 +37,10 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     panel.add(lab.get(run.folder) ?? run);
   };
   const commands: Record<string, (...args: unknown[]) => void | Promise<void>> = {
-    startRun: async () => started(await startRunCommand(lab, state)),
+    startRun: async () => started(await startRunCommand(lab, sweeps, state)),
     startRunFromFile: async (uri) => {
       const file = uri instanceof vscode.Uri ? uri : vscode.window.activeTextEditor?.document.uri;
-      if (file?.fsPath.endsWith('.sat.json')) return started(await startFileCommand(lab, file));
+      if (file?.fsPath.endsWith('.sat.json')) return started(await startFileCommand(lab, sweeps, file));
       void vscode.window.showInformationMessage(vscode.l10n.t('Open a *.sat.json file first.'));
     },
     createConfigFile: () => createConfigFile(),
@@ -49,6 +52,23 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     },
     stop: onRun((run) => withProgress(vscode.l10n.t('Stopping {0}', run.name), async () => stopRun(run))),
     resume: onRun((run) => resumeRun(run, lab.tools)),
+    rerun: onRun(async (run) => {
+      const again = await rerun(run, lab.tools);
+      await started(again.run);
+      sayDifferences(run, again.differences);
+    }),
+    stopSweep: async (node) => {
+      const group = sweepOf(node)?.group ?? (await pickOne(sweeps.running.map(({ plan }) => plan.group)));
+      if (group) await withProgress(vscode.l10n.t('Stopping {0}', group), () => sweeps.stop(group));
+    },
+    resumeSweep: async (node) => {
+      const unfinished = await sweeps.unfinished();
+      const named = sweepOf(node);
+      const group = named?.group ?? (await pickOne(unfinished.map((sweep) => sweep.group)));
+      // A sweep that was copied here has left no note beside its runs; its file says as much.
+      const sweep = unfinished.find((one) => one.group === group) ?? named?.fromRuns;
+      if (sweep) await sweeps.start(sweep);
+    },
     delete: onRun(async (run) => {
       await trashRun(run);
       await lab.refresh();
@@ -104,6 +124,34 @@ function runOf(node: unknown): Run | undefined {
   // Commands come from the tree, the panel, notifications and the palette; only the first three name a run.
   if (typeof node !== 'object' || node === null || !('run' in node)) return undefined;
   return node.run as Run;
+}
+
+/** The sweep that a group of the tree stands for, and how its newest run says to go on with it. */
+function sweepOf(node: unknown) {
+  if (typeof node !== 'object' || node === null || !('kind' in node) || node.kind !== 'group') return undefined;
+  const { label, runs } = node as Extract<Node, { kind: 'group' }>;
+  const [newest] = runs;
+  const config = newest?.record?.configFile;
+  const fromRuns = newest && config ? { config, settings: [], runsFolder: runsFolderOf(newest) } : undefined;
+  return { group: label, fromRuns };
+}
+
+/** The only one, or the one that is chosen. */
+async function pickOne(groups: readonly string[]): Promise<string | undefined> {
+  if (groups.length > 1) return vscode.window.showQuickPick(groups, { placeHolder: vscode.l10n.t('Which sweep?') });
+  const [only] = groups;
+  if (only === undefined) void vscode.window.showInformationMessage(vscode.l10n.t('There is no such sweep.'));
+  return only;
+}
+
+/** What may keep a repeated run from giving the same numbers; nothing when all is as it was. */
+function sayDifferences(run: Run, differences: readonly Difference[]): void {
+  if (differences.length === 0) return;
+  const shown = differences.slice(0, 4).map(({ what, then, now }) => `${what}: ${then} then, ${now} now`);
+  const more = differences.length > shown.length ? [vscode.l10n.t('{0} more', differences.length - shown.length)] : [];
+  void vscode.window.showInformationMessage(
+    vscode.l10n.t('{0} runs again. Not as it was: {1}', run.name, [...shown, ...more].join('; ')),
+  );
 }
 
 async function pickRun(lab: Lab): Promise<Run | undefined> {

@@ -21,11 +21,15 @@ export class ConfigLanguage implements vscode.CodeLensProvider, vscode.Disposabl
     for (const document of vscode.workspace.textDocuments) this.check(document);
   }
 
-  /** A sweep has no lens until sweeps can be run. */
-  provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
-    if (/^\s*"sweep"\s*:/m.test(document.getText())) return [];
+  /** What a click starts: one run, or as many as the sweep has. */
+  async provideCodeLenses(document: vscode.TextDocument): Promise<vscode.CodeLens[]> {
+    const result = await parseConfig(document.getText(), document.fileName);
+    const title =
+      result.ok && result.isSweep
+        ? `$(run-all) ${vscode.l10n.t('Run Sweep ({0} runs)', result.cells.length)}`
+        : `$(play) ${vscode.l10n.t('Run')}`;
     const top = new vscode.Range(0, 0, 0, 0);
-    return [new vscode.CodeLens(top, { command: 'satLab.startRunFromFile', title: `$(play) ${vscode.l10n.t('Run')}` })];
+    return [new vscode.CodeLens(top, { command: 'satLab.startRunFromFile', title, arguments: [document.uri] })];
   }
 
   dispose(): void {

@@ -6,6 +6,7 @@ import { Lab } from './lab';
 import { Notifications } from './notifications';
 import { PanelManager } from './panel';
 import { StatusBar } from './statusBar';
+import { Sweeps } from './sweeps';
 import { RunsTree } from './tree';
 
 /** What the extension gives to others, tests among them. */
@@ -18,20 +19,25 @@ export interface SatLabApi {
 export function activate(context: vscode.ExtensionContext): SatLabApi {
   const start = performance.now();
   const lab = new Lab(context);
-  const tree = new RunsTree(lab);
+  const sweeps = new Sweeps(lab);
+  const tree = new RunsTree(lab, sweeps);
   const view = vscode.window.createTreeView('satLab.runs', { treeDataProvider: tree, canSelectMany: true });
   const panel = new PanelManager(context.extensionUri, lab);
   context.subscriptions.push(
     lab,
+    sweeps,
     tree,
     view,
     panel,
-    new StatusBar(lab),
+    new StatusBar(lab, sweeps),
     new Notifications(lab, (run) => panel.shows(run)),
     new ConfigLanguage(),
-    registerCommands({ lab, tree, view, panel, state: context.workspaceState }),
+    registerCommands({ lab, sweeps, tree, view, panel, state: context.workspaceState }),
   );
   // The status bar and notifications need the runs also when the tree is not in view; reading them waits its turn.
-  setImmediate(() => void lab.load());
+  setImmediate(() => {
+    void lab.load();
+    void sweeps.offerInterrupted();
+  });
   return { activationMilliseconds: performance.now() - start, lab };
 }

@@ -47,6 +47,12 @@ export class Lab implements vscode.Disposable {
     return this.watcher.get(key);
   }
 
+  /** Where the runs of this window are kept. */
+  get runsFolders(): string[] {
+    const local = (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file');
+    return local.map((folder) => this.runsFolderOf(folder));
+  }
+
   /** Reads the runs, once: activation must not wait for it. */
   load(): Promise<void> {
     this.loading ??= this.reload();
@@ -73,8 +79,7 @@ export class Lab implements vscode.Disposable {
   }
 
   private async reload(): Promise<void> {
-    const local = (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file');
-    await this.watcher.setFolders(local.map((folder) => this.runsFolderOf(folder)));
+    await this.watcher.setFolders(this.runsFolders);
     this.loaded = true;
     this.listEmitter.fire();
   }

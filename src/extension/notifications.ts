@@ -28,6 +28,8 @@ export class Notifications implements vscode.Disposable {
     this.seen.set(run.folder, run.status);
     if (before !== 'running' || run.status === 'running' || this.shownInPanel(run)) return;
     if (run.status === 'completed') {
+      // A sweep tells of its end once, for all its runs.
+      if (run.record?.groupSize !== null) return;
       void this.completed(run);
     } else if (run.status === 'failed' || run.status === 'lost') {
       void this.failed(run);

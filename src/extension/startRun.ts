@@ -2,11 +2,13 @@ import * as vscode from 'vscode';
 import { formatProblem, loadConfigFile, resolveConfig } from '../lab/config';
 import { describeConfig } from '../lab/labels';
 import { startRun } from '../lab/launch';
+import { listPresets, presetReference } from '../lab/presets';
 import type { Run } from '../lab/run';
 import { methodTitles, type MethodName } from '../protocol/methods';
 import type { Lab } from './lab';
 import { lastChoices, rememberChoices, type Choices } from './memory';
 import { askStep, back, type Step } from './quickPickSteps';
+import type { Sweeps } from './sweeps';
 
 /** One answer to each question. */
 interface Answers {
@@ -44,12 +46,13 @@ async function trusted(): Promise<boolean> {
 }
 
 /** "SAT: Start Run": four short questions, each with a sensible answer on top. */
-export async function startRunCommand(lab: Lab, state: vscode.Memento): Promise<Run | undefined> {
+export async function startRunCommand(lab: Lab, sweeps: Sweeps, state: vscode.Memento): Promise<Run | undefined> {
   if (!(await trusted())) return undefined;
   const folder = await workspaceFolder();
   if (!folder) return undefined;
   const answers = await ask(lab, lastChoices(state));
   if (!answers) return undefined;
+  if ('preset' in answers) return startReference(lab, sweeps, folder, presetReference(answers.preset));
   await rememberChoices(state, answers.choices);
   const config = configOf(answers.choices);
   if (answers.action === 'edit') {
@@ -59,22 +62,30 @@ export async function startRunCommand(lab: Lab, state: vscode.Memento): Promise<
   return startRun({ runsFolder: lab.runsFolderOf(folder), config: resolveConfig(config) }, lab.tools);
 }
 
-/** Starts what a `*.sat.json` file asks for. @throws Error in words when it is not sound */
-export async function startFileCommand(lab: Lab, file: vscode.Uri): Promise<Run | undefined> {
+/** Starts what a `*.sat.json` file asks for, a run or a sweep. @throws Error in words when it is not sound */
+export async function startFileCommand(lab: Lab, sweeps: Sweeps, file: vscode.Uri): Promise<Run | undefined> {
   if (!(await trusted())) return undefined;
   await vscode.workspace.textDocuments.find(({ uri }) => uri.toString() === file.toString())?.save();
   const folder = vscode.workspace.getWorkspaceFolder(file) ?? (await workspaceFolder());
-  if (!folder) return undefined;
-  const result = await loadConfigFile(file.fsPath);
+  return folder && startReference(lab, sweeps, folder, file.fsPath);
+}
+
+/** @param reference a file's path or `preset:NAME` @returns the run; undefined when it was a sweep that was started */
+async function startReference(
+  lab: Lab,
+  sweeps: Sweeps,
+  folder: vscode.WorkspaceFolder,
+  reference: string,
+): Promise<Run | undefined> {
+  const result = await loadConfigFile(reference);
   if (!result.ok) throw new Error(result.problems.map(formatProblem).join('; '));
-  const [cell] = result.cells;
-  if (!cell || result.isSweep) {
-    throw new Error(
-      vscode.l10n.t('{0} is a sweep. Sweeps are not there yet; take "sweep" out to start one run.', file.fsPath),
-    );
-  }
   const runsFolder = lab.runsFolderOf(folder);
-  return startRun({ runsFolder, config: cell.config, configFile: file.fsPath, cell: cell.hash }, lab.tools);
+  const [cell] = result.cells;
+  if (result.isSweep || !cell) {
+    await sweeps.start({ config: reference, settings: [], runsFolder });
+    return undefined;
+  }
+  return startRun({ runsFolder, config: cell.config, configFile: reference, cell: cell.hash }, lab.tools);
 }
 
 function configOf({ dataSet, rate, method, epochs }: Answers) {
@@ -109,7 +120,7 @@ export async function createConfigFile(): Promise<void> {
   await editAsFile(configOf({ dataSet: 'digits', rate: 0.4, method: 'sat', epochs: 40 }));
 }
 
-type Outcome = { choices: Answers; action: Start['action'] } | undefined;
+type Outcome = { choices: Answers; action: Start['action'] } | { preset: string } | undefined;
 
 async function ask(lab: Lab, last: Choices): Promise<Outcome> {
   const title = vscode.l10n.t('Start Run');
@@ -133,21 +144,48 @@ async function ask(lab: Lab, last: Choices): Promise<Outcome> {
     if (!next) return { choices: answers, action };
     const answer = await next();
     if (answer === undefined) return undefined;
+    if (answer === fromPreset) {
+      const preset = await askStep({ title, step: 2, totalSteps: 2, ...presetStep() });
+      if (preset === undefined) return undefined;
+      if (preset !== back) return { preset };
+      continue;
+    }
     step += answer === back ? -1 : 1;
   }
 }
 
 type Question<T> = Pick<Step<T>, 'placeholder' | 'items' | 'preferred'>;
 
+/** In the place of a data set: an experiment that is described already. */
+const fromPreset = 'from a preset';
+
 function dataSetStep(dataSets: ReturnType<Lab['dataSets']>, last: Choices): Question<string> {
-  const items = dataSets.then((all) =>
-    all.filter(({ ok }) => ok).map(({ name, message }) => ({ label: name, description: message, value: name })),
-  );
+  const presets = {
+    label: `$(beaker) ${vscode.l10n.t('From a Preset')}`,
+    description: vscode.l10n.t('an experiment of the paper, or a small form of one'),
+    value: fromPreset,
+  };
+  const items = dataSets.then((all) => [
+    ...all.filter(({ ok }) => ok).map(({ name, message }) => ({ label: name, description: message, value: name })),
+    presets,
+  ]);
   return {
     placeholder: vscode.l10n.t('Data set'),
     items,
     preferred: last.dataSet ?? 'digits',
   };
+}
+
+function presetStep(): Question<string> {
+  const items = listPresets().then((all) =>
+    all.map(({ name, title, notes, isSweep }) => ({
+      label: title,
+      description: isSweep ? `${name}, ${vscode.l10n.t('a sweep')}` : name,
+      detail: notes,
+      value: name,
+    })),
+  );
+  return { placeholder: vscode.l10n.t('Preset'), items };
 }
 
 function rateStep(last: Choices): Question<number> {

@@ -1,9 +1,11 @@
 import * as vscode from 'vscode';
-import { formatMetric, metricWords } from '../lab/format';
+import { formatDuration, formatMetric, metricWords } from '../lab/format';
 import type { Run, RunCheckpoint } from '../lab/run';
+import { sweepProgress } from '../lab/sweep';
 import type { RunStatus } from '../protocol/run';
 import { bestWords, groupOf, headlineWords, labelsByRun, stateWords } from './describe';
 import type { Lab } from './lab';
+import type { Sweeps } from './sweeps';
 
 interface GroupNode {
   kind: 'group';
@@ -37,21 +39,26 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   private readonly emitter = new vscode.EventEmitter<Node | undefined>();
   private readonly subscriptions: vscode.Disposable[];
   private readonly nodes = new Map<Run, RunNode>();
+  private groups: GroupNode[] = [];
   private labels = new Map<Run, string>();
   private filterText = '';
 
   readonly onDidChangeTreeData = this.emitter.event;
 
-  constructor(private readonly lab: Lab) {
+  constructor(
+    private readonly lab: Lab,
+    private readonly sweeps: Sweeps,
+  ) {
     this.subscriptions = [
       this.emitter,
       lab.onDidChangeList(() => this.emitter.fire(undefined)),
+      sweeps.onDidChange(() => this.groups.forEach((group) => this.emitter.fire(group))),
       // Only the row of that run is drawn anew, so that nothing moves under the pointer.
       lab.onDidChangeRun((run) => {
         const node = this.nodes.get(run);
         if (!node) return;
         this.emitter.fire(node);
-        if (node.group.runs.length > 1) this.emitter.fire(node.group);
+        if (this.groups.includes(node.group)) this.emitter.fire(node.group);
       }),
     ];
   }
@@ -83,14 +90,14 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   }
 
   getParent(node: Node): Node | undefined {
-    if (node.kind === 'run') return node.group.runs.length > 1 ? node.group : undefined;
+    if (node.kind === 'run') return this.groups.includes(node.group) ? node.group : undefined;
     return node.kind === 'checkpoint' ? this.nodes.get(node.run) : undefined;
   }
 
   getTreeItem(node: Node): vscode.TreeItem {
     switch (node.kind) {
       case 'group':
-        return groupItem(node);
+        return this.groupItem(node);
       case 'run':
         return this.runItem(node);
       case 'checkpoint':
@@ -116,11 +123,13 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
       group.runs.push(run);
       groups.set(key, group);
     }
-    return [...groups.values()].map((group) => {
+    const roots = [...groups.values()].map((group) => {
       const [only] = group.runs;
       for (const run of group.runs) this.nodeOf(run, group);
-      return group.runs.length === 1 && only ? this.nodeOf(only, group) : group;
+      return group.runs.length === 1 && only && !sizeOf(group) ? this.nodeOf(only, group) : group;
     });
+    this.groups = roots.filter((node) => node.kind === 'group');
+    return roots;
   }
 
   private nodeOf(run: Run, group: GroupNode): RunNode {
@@ -129,6 +138,28 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     const node: RunNode = { kind: 'run', run, group };
     this.nodes.set(run, node);
     return node;
+  }
+
+  private groupItem(group: GroupNode): vscode.TreeItem {
+    const { key, label, runs } = group;
+    const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Expanded);
+    item.id = key;
+    item.contextValue = 'group';
+    const size = sizeOf(group);
+    const ended = runs.filter(({ status }) => status !== 'running' && status !== 'queued').length;
+    if (size === undefined) {
+      item.description = ended === runs.length ? vscode.l10n.t('{0} runs', runs.length) : `${ended}/${runs.length}`;
+      return item;
+    }
+    // All of them count, those that the filter hides too.
+    const all = this.lab.runs.filter((run) => groupOf(run).key === key);
+    const { done, secondsLeft } = sweepProgress(all, size);
+    const left = secondsLeft === undefined ? [] : [vscode.l10n.t('{0} left', formatDuration(secondsLeft))];
+    const count = done < size ? `${done}/${size}` : vscode.l10n.t('{0} runs', runs.length);
+    item.description = [count, ...left].join(' · ');
+    if (this.sweeps.isRunning(label)) item.contextValue = 'sweep.running';
+    else if (done < size) item.contextValue = 'sweep.unfinished';
+    return item;
   }
 
   private runItem({ run, group }: RunNode): vscode.TreeItem {
@@ -149,13 +180,9 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   }
 }
 
-function groupItem({ key, label, runs }: GroupNode): vscode.TreeItem {
-  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Expanded);
-  item.id = key;
-  item.contextValue = 'group';
-  const ended = runs.filter(({ status }) => status !== 'running' && status !== 'queued').length;
-  item.description = ended === runs.length ? vscode.l10n.t('{0} runs', runs.length) : `${ended}/${runs.length}`;
-  return item;
+/** How many runs the sweep asks for that a group is of; undefined when it is of none. */
+function sizeOf({ runs: [newest] }: GroupNode): number | undefined {
+  return newest?.record?.groupSize ?? undefined;
 }
 
 function checkpointItem({ run, checkpoint }: CheckpointNode): vscode.TreeItem {

@@ -4,7 +4,9 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { findNodeAtLocation, parseTree, printParseErrorCode, type Node, type ParseError } from 'jsonc-parser';
 import type * as z from 'zod';
 import { configFileSchema, configSchema, documentVersion, type RunConfig } from '../protocol/config';
+import type { RunRecord } from '../protocol/run';
 import { isObject, layerAt, mergeConfig, sweepSettings, type JsonObject } from './configMerge';
+import { noSuchPreset, presetFile, presetName } from './presets';
 
 /** Something wrong with a configuration, in words. */
 export interface ConfigProblem {
@@ -34,9 +36,13 @@ export type ConfigResult =
 /**
  * Reads a `*.sat.json` file with all that it extends, and resolves every cell of it: defaults, what it extends, the
  * file, the sweep's cell, then the settings given by hand.
+ * @param reference a path, or `preset:NAME`
  * @param settings `key.path=value`, as for `--set`
  */
-export async function loadConfigFile(file: string, settings: readonly string[] = []): Promise<ConfigResult> {
+export async function loadConfigFile(reference: string, settings: readonly string[] = []): Promise<ConfigResult> {
+  const preset = presetName(reference);
+  const file = preset === undefined ? reference : presetFile(preset);
+  if (file === undefined) return failure({ file: reference, path: '', message: await noSuchPreset() });
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -91,6 +97,11 @@ export async function parseConfig(text: string, file: string, settings: readonly
 /** Fills in the defaults of a configuration that did not come from a file. @throws ZodError when it is not sound */
 export function resolveConfig(config: z.input<typeof configSchema>): RunConfig {
   return configSchema.parse(config);
+}
+
+/** What a run was made with, newer keys at their defaults; undefined where this version does not understand it. */
+export function recordedConfig({ config }: Pick<RunRecord, 'config'>): RunConfig | undefined {
+  return configSchema.safeParse(config).data;
 }
 
 /** The first 16 hex digits of the SHA-256 of a configuration without its words. */
@@ -177,8 +188,9 @@ async function withExtends(value: JsonObject, file: string, chain: readonly stri
   const layer = withAbsolutePaths(own, dirname(resolve(file)));
   if (parent === undefined) return { ok: true, value: mergeConfig(defaultNames, layer) };
   if (typeof parent !== 'string') return failure({ file, path: 'extends', message: 'expected a file name' });
-  if (parent.startsWith('preset:')) return failure({ file, path: 'extends', message: 'there are no presets yet' });
-  const target = resolve(dirname(file), parent);
+  const preset = presetName(parent);
+  const target = preset === undefined ? resolve(dirname(file), parent) : presetFile(preset);
+  if (target === undefined) return failure({ file, path: 'extends', message: await noSuchPreset() });
   if (chain.includes(target)) {
     return failure({ file, path: 'extends', message: `${parent} extends this file in turn. Break the circle.` });
   }

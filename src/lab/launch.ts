@@ -1,15 +1,16 @@
-import { spawn, execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { appendFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { cpus, hostname, platform, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { writeAtomic } from '../formats/atomicFile';
 import { documentVersion, type RunConfig } from '../protocol/config';
 import { runFiles, runRecordSchema, type ExitRecord, type NewRunRecord } from '../protocol/run';
+import { gitPatch, gitState } from './git';
 import { describeConfig } from './labels';
+import { presetName } from './presets';
 import { isAlive, isLocal } from './processes';
 import { Run } from './run';
 import { ensureRunsFolder } from './runsFolder';
@@ -26,10 +27,14 @@ export interface Tools {
 export interface NewRun {
   runsFolder: string;
   config: RunConfig;
-  /** The file that it came from, absolute. */
+  /** The file that it came from, absolute, or `preset:NAME`. */
   configFile?: string | undefined;
   group?: string | undefined;
   cell?: string | undefined;
+  /** How many runs the sweep asks of the group. */
+  groupSize?: number | undefined;
+  /** The id of the run that it repeats. */
+  rerunOf?: string | undefined;
 }
 
 /**
@@ -37,9 +42,14 @@ export interface NewRun {
  * needs this process any more.
  * @throws Error in words when the folder cannot be written; then no half-made run is left
  */
-export async function startRun({ runsFolder, config, configFile, group, cell }: NewRun, tools: Tools): Promise<Run> {
+export async function startRun(
+  { runsFolder, config, configFile, group, cell, groupSize, rerunOf }: NewRun,
+  tools: Tools,
+): Promise<Run> {
   await ensureRunsFolder(runsFolder);
   const id = newId(new Date());
+  const repository = repositoryOf({ runsFolder, configFile });
+  const git = await gitState(repository);
   const record: NewRunRecord = {
     version: documentVersion,
     id,
@@ -49,18 +59,14 @@ export async function startRun({ runsFolder, config, configFile, group, cell }: 
     configFile: configFile ?? null,
     group: group ?? null,
     cell: cell ?? null,
+    groupSize: groupSize ?? null,
+    rerunOf: rerunOf ?? null,
     launcher: 'local',
     process: null,
     resumes: [],
-    git: await gitState(configFile ? dirname(configFile) : runsFolder),
-    versions: { 'sat-lab': tools.version, node: process.versions.node },
-    machine: {
-      host: hostname(),
-      platform: `${platform()} ${release()}`,
-      processor: cpus()[0]?.model ?? '',
-      cores: cpus().length,
-      memoryBytes: totalmem(),
-    },
+    git,
+    versions: await versions(tools),
+    machine: machine(),
     notes: config.notes,
     tags: config.tags,
   };
@@ -70,6 +76,8 @@ export async function startRun({ runsFolder, config, configFile, group, cell }: 
   try {
     await mkdir(temporary);
     await writeFile(join(temporary, runFiles.record), JSON.stringify(record, null, 2) + '\n');
+    const patch = git?.dirty ? await gitPatch(repository) : undefined;
+    if (patch) await writeFile(join(temporary, runFiles.patch), Uint8Array.from(patch));
     await rename(temporary, folder);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
@@ -90,7 +98,7 @@ export async function startRun({ runsFolder, config, configFile, group, cell }: 
 export async function resumeRun(run: Run, tools: Tools, checkpoint?: string): Promise<void> {
   await run.refresh();
   refuseWhileAlive(run, 'resume');
-  const from = checkpoint ?? join(run.folder, runFiles.checkpoints, 'latest.safetensors');
+  const from = checkpoint ?? run.latestCheckpoint;
   if (!existsSync(from)) {
     throw new Error(`${run.name} has no checkpoint to resume from (${from}). Start it anew.`);
   }
@@ -175,13 +183,27 @@ function newId(date: Date): string {
   return `${time}-${randomBytes(2).toString('hex')}`;
 }
 
-async function gitState(folder: string): Promise<NewRunRecord['git']> {
-  const git = async (...args: string[]) => (await promisify(execFile)('git', args, { cwd: folder })).stdout.trim();
-  try {
-    return { commit: await git('rev-parse', 'HEAD'), dirty: (await git('status', '--porcelain')) !== '' };
-  } catch {
-    return null;
-  }
+/** Where to ask git for the state of what the user works on. */
+export function repositoryOf({ runsFolder, configFile }: Pick<NewRun, 'runsFolder' | 'configFile'>): string {
+  // A preset lies with SAT Lab's own code.
+  return configFile && presetName(configFile) === undefined ? dirname(configFile) : runsFolder;
+}
+
+/** What the results may depend on besides the configuration: `trainer` is a hash of the program that trains. */
+export async function versions({ version, dist }: Tools): Promise<Record<string, string>> {
+  const program = await readFile(join(dist, 'trainer.js')).catch(() => '');
+  const trainer = createHash('sha256').update(program).digest('hex').slice(0, 16);
+  return { 'sat-lab': version, trainer, node: process.versions.node };
+}
+
+export function machine(): Record<string, string | number> {
+  return {
+    host: hostname(),
+    platform: `${platform()} ${release()}`,
+    processor: cpus()[0]?.model ?? '',
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+  };
 }
 
 async function opened(folder: string): Promise<Run> {

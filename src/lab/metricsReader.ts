@@ -39,13 +39,19 @@ export class MetricsReader {
     return this.reading;
   }
 
+  /** Seconds a step, evaluations included, since the last start; undefined before the first step. */
+  get secondsPerStep(): number | undefined {
+    if (!this.started || this.lastTime === undefined) return undefined;
+    const done = this.lastStep - this.started.step;
+    const seconds = this.lastTime - this.started.time;
+    return done > 0 && seconds > 0 ? seconds / done : undefined;
+  }
+
   /** Seconds until the last step at the speed since the last start; undefined before there is one. */
   get secondsLeft(): number | undefined {
     const steps = this.start?.steps;
-    if (!this.started || this.lastTime === undefined || steps === undefined) return undefined;
-    const done = this.lastStep - this.started.step;
-    const seconds = this.lastTime - this.started.time;
-    return done > 0 && seconds > 0 ? ((steps - this.lastStep) * seconds) / done : undefined;
+    const { secondsPerStep } = this;
+    return steps === undefined || secondsPerStep === undefined ? undefined : (steps - this.lastStep) * secondsPerStep;
   }
 
   private async read(): Promise<boolean> {

@@ -79,6 +79,12 @@ export class Run {
     return { step: lastStep, steps: start?.steps, epoch: lastEpoch, epochs: start?.epochs, secondsLeft };
   }
 
+  /** Seconds that the whole run takes at its speed; undefined before its first step. */
+  get duration(): number | undefined {
+    const { start, secondsPerStep } = this.reader;
+    return start?.steps === undefined || secondsPerStep === undefined ? undefined : start.steps * secondsPerStep;
+  }
+
   get runtime(): string | undefined {
     const { start } = this.reader;
     return start?.runtime === undefined ? undefined : [start.runtime, start.device].filter(Boolean).join(', ');
@@ -116,6 +122,16 @@ export class Run {
   /** The metric that stands for the run, if it has told of any. */
   get headline(): string | undefined {
     return headlines.find((metric) => this.series.has(metric)) ?? this.series.keys().next().value;
+  }
+
+  /** Whether there is anything to go on from. */
+  get hasCheckpoint(): boolean {
+    return existsSync(this.latestCheckpoint);
+  }
+
+  /** Where the newest complete checkpoint is, if there is any. */
+  get latestCheckpoint(): string {
+    return join(this.folder, runFiles.checkpoints, 'latest.safetensors');
   }
 
   /** Newest first. */

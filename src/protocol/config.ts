@@ -50,7 +50,10 @@ export type RunConfig = z.output<typeof configSchema>;
 /** A `*.sat.json` file: a configuration, what it extends, and the grid that makes it a sweep. */
 export const configFileSchema = configSchema.extend({
   $schema: z.string().optional().describe('Ignored; lets other editors find the schema.'),
-  extends: z.string().optional().describe('A configuration file to start from, relative to this one.'),
+  extends: z
+    .string()
+    .optional()
+    .describe('A configuration to start from: a file, relative to this one, or “preset:NAME”.'),
   sweep: z
     .record(z.string(), z.array(z.unknown()).min(1))
     .optional()

@@ -27,10 +27,15 @@ export const runRecordSchema = z.looseObject({
   /** Runs of one sweep or one comparison share a group; null: on its own. */
   group: z.string().nullable().default(null),
   cell: z.string().nullable().default(null),
+  /** How many runs the sweep that started it asks of the group; null: it is of no sweep. */
+  groupSize: z.int().nullable().default(null),
+  /** The id of the run that it repeats. */
+  rerunOf: z.string().nullable().default(null),
   launcher: z.string().default('local'),
   process: processSchema.nullable().default(null),
   /** Each time the run was resumed: when (Unix seconds), from what, and how long the metrics file was then (bytes). */
   resumes: z.array(z.object({ time: z.number(), checkpoint: z.string(), byte: z.int() })).default([]),
+  /** The commit at the start. A dirty state is in `git.patch`. */
   git: z.object({ commit: z.string(), dirty: z.boolean() }).nullable().default(null),
   versions: z.record(z.string(), z.string()).default({}),
   machine: z.record(z.string(), z.unknown()).default({}),
@@ -59,6 +64,7 @@ export const runFiles = {
   record: 'run.json',
   metrics: 'metrics.ndjson',
   log: 'trainer.log',
+  patch: 'git.patch',
   exit: 'exit.json',
   noise: 'noise.json',
   /** The images that a noise made, beside the record of it. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,9 +10,11 @@ import { listRuns } from '../../src/lab/store';
 
 const root = resolve(import.meta.dirname, '../..');
 
-/** A folder with the real supervisor and `sat` beside a trainer that only pretends to train. */
+/** A folder with the real supervisor, `sat` and presets, and a trainer that only pretends to train. */
 export async function buildPrograms(): Promise<Tools & { remove: () => void }> {
-  const dist = mkdtempSync(join(tmpdir(), 'sat-programs-'));
+  const place = mkdtempSync(join(tmpdir(), 'sat-programs-'));
+  const dist = join(place, 'dist');
+  cpSync(join(root, 'media', 'presets'), join(place, 'media', 'presets'), { recursive: true });
   await build({
     absWorkingDir: root,
     entryPoints: {
@@ -33,7 +35,7 @@ export async function buildPrograms(): Promise<Tools & { remove: () => void }> {
     node: process.execPath,
     dist,
     version: '0.0.0-test',
-    remove: () => rmSync(dist, { recursive: true, force: true }),
+    remove: () => rmSync(place, { recursive: true, force: true }),
   };
 }
 

@@ -1,0 +1,63 @@
+import { resolve } from 'node:path';
+import { Option, type Command } from 'commander';
+import { formatProblem, loadConfigFile, type ConfigCell } from '../lab/config';
+import { presetName, presetReference } from '../lab/presets';
+import { UsageError } from './output';
+
+/** Options of the commands that start something from a configuration. */
+export interface ConfigOptions {
+  preset?: string;
+  set: string[];
+  runtime?: string;
+}
+
+/** A configuration as it was called for. */
+export interface CalledConfig {
+  /** An absolute path, or `preset:NAME`. */
+  reference: string;
+  settings: string[];
+  cells: ConfigCell[];
+  isSweep: boolean;
+}
+
+export function withConfigArguments(command: Command): Command {
+  return command
+    .argument('[config]', 'a *.sat.json file, or preset:NAME')
+    .addOption(new Option('--preset <name>', 'in place of a file; "sat presets" lists them'))
+    .option(
+      '--set <key.path=value>',
+      'set one value of the configuration (repeatable)',
+      (value, all: string[]) => [...all, value],
+      [],
+    )
+    .option('--runtime <name>', 'auto, tensorflow or wasm');
+}
+
+/** @param more settings besides those given by hand @throws UsageError when the call or the configuration is wrong */
+export async function readConfig(
+  file: string | undefined,
+  { preset, set, runtime }: ConfigOptions,
+  more: readonly string[] = [],
+): Promise<CalledConfig> {
+  if (file !== undefined && preset !== undefined) throw new UsageError('A file and --preset exclude each other.');
+  const named = file ?? (preset === undefined ? undefined : presetReference(preset));
+  if (named === undefined) throw new UsageError('missing required argument: a *.sat.json file, or --preset NAME');
+  const wrong = set.find((setting) => !/^[^=]+=/.test(setting));
+  if (wrong !== undefined) throw new UsageError(`--set ${wrong}: expected key.path=value`);
+  const isPreset = presetName(named) !== undefined;
+  const reference = isPreset ? named : resolve(named);
+  const settings = [
+    ...(isPreset ? set.map(fromHere) : set),
+    ...(runtime === undefined ? [] : [`runtime=${runtime}`]),
+    ...more,
+  ];
+  const result = await loadConfigFile(reference, settings);
+  if (!result.ok) throw new UsageError(result.problems.map(formatProblem).join('\n     '));
+  return { reference, settings, ...result };
+}
+
+/** Paths are relative to the configuration's file; a preset's lies where nobody looks, so there they are from here. */
+function fromHere(setting: string): string {
+  const [, key, path] = /^(data\.root|data\.noise\.file)=(.+)$/.exec(setting) ?? [];
+  return key === undefined || path === undefined ? setting : `${key}=${resolve(path)}`;
+}

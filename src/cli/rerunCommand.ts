@@ -1,0 +1,62 @@
+import { Command } from 'commander';
+import { firstDifference, rerun, type Difference, type MetricDifference } from '../lab/rerun';
+import type { Run } from '../lab/run';
+import { findRun } from '../lab/store';
+import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
+import { print } from './output';
+import { follow, refuseTwoOutputs } from './runCommand';
+import { describeRun } from './runsCommands';
+
+interface RerunOptions extends CommonOptions {
+  detach?: boolean;
+  ndjson?: boolean;
+}
+
+export function rerunCommand(): Command {
+  return withCommonOptions(new Command('rerun'))
+    .description('start a run with the very configuration of another, and say whether it gives the same numbers')
+    .argument('<run>')
+    .option('--detach', 'return as soon as the run has started')
+    .option('--ndjson', 'print the run’s events')
+    .action(async (reference: string, options: RerunOptions) => {
+      refuseTwoOutputs(options);
+      const original = await findRun(runsFolder(options), reference);
+      const { run, differences } = await rerun(original, tools);
+      for (const { what, then, now } of differences) print.note(`differs: ${what}: ${then} then, ${now} now`);
+      if (options.detach) {
+        if (options.json) print.json({ ...describeRun(run), differences });
+        else print.line(run.id);
+        return;
+      }
+      process.exitCode = await follow(run, options);
+      const comparison = compare(original, run, differences);
+      print.note(comparison.words);
+      if (options.json) print.json({ ...describeRun(run), differences, ...comparison.found });
+    });
+}
+
+interface Comparison {
+  words: string;
+  found: { identical: boolean; firstDifference: MetricDifference | null };
+}
+
+function compare(original: Run, run: Run, differences: readonly Difference[]): Comparison {
+  const difference = firstDifference(original, run);
+  if (!difference) {
+    return {
+      words: `The same numbers as ${original.id}, bit for bit.`,
+      found: { identical: true, firstDifference: null },
+    };
+  }
+  const { metric, step, first, second } = difference;
+  const other = second === undefined ? 'nothing' : String(second);
+  const runtimes =
+    original.runtime === run.runtime
+      ? ''
+      : ` It was computed by ${original.runtime ?? '?'}, now by ${run.runtime ?? '?'}.`;
+  const seen = differences.length > 0 ? ' What else differs is named above.' : '';
+  return {
+    words: `Not the same numbers as ${original.id}: ${metric} at step ${step} was ${first}, is ${other}.${runtimes}${seen}`,
+    found: { identical: false, firstDifference: difference },
+  };
+}

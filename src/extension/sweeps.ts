@@ -1,0 +1,132 @@
+import * as vscode from 'vscode';
+import { formatProblem, loadConfigFile } from '../lab/config';
+import { Sweep, sweepGroup } from '../lab/sweep';
+import { claimSweep, leaveSweep, unfinishedSweeps, type SweepCall } from '../lab/sweepClaim';
+import type { Lab } from './lab';
+
+/** What to sweep, and where its runs go. */
+export interface SweepStart extends Pick<SweepCall, 'config' | 'settings'> {
+  runsFolder: string;
+}
+
+/** The process of a window that was reloaded may live a little longer than the window, in milliseconds. */
+const secondLook = 15_000;
+
+/**
+ * The sweeps that this window works on. A reload ends the work but not the runs: the sweep is offered again, and takes
+ * over what still runs.
+ */
+export class Sweeps implements vscode.Disposable {
+  private readonly active = new Map<string, Sweep>();
+  private readonly emitter = new vscode.EventEmitter<void>();
+  private readonly offered = new Set<string>();
+  private timer: NodeJS.Timeout | undefined;
+
+  /** A sweep began, ended, or one of its cells changed. */
+  readonly onDidChange = this.emitter.event;
+
+  constructor(private readonly lab: Lab) {}
+
+  /** Those at work. */
+  get running(): Sweep[] {
+    return [...this.active.values()];
+  }
+
+  isRunning(group: string): boolean {
+    return this.active.has(group);
+  }
+
+  /** Begins a sweep, or goes on with it. @throws Error in words when it is not sound, or another process works on it */
+  async start({ config, settings, runsFolder }: SweepStart): Promise<void> {
+    const result = await loadConfigFile(config, settings);
+    if (!result.ok) throw new Error(result.problems.map(formatProblem).join('; '));
+    const group = sweepGroup(config, result.cells);
+    const jobs = Math.max(1, vscode.workspace.getConfiguration('satLab').get<number>('sweepJobs', 1));
+    const release = await claimSweep(runsFolder, { group, config, settings, jobs });
+    let sweep: Sweep;
+    try {
+      sweep = await Sweep.open({ runsFolder, group, config, cells: result.cells }, this.lab.tools);
+    } catch (error) {
+      await release(false);
+      throw error;
+    }
+    this.active.set(group, sweep);
+    this.emitter.fire();
+    void this.work(sweep, jobs, release);
+  }
+
+  /** Stops what runs of a sweep, and starts nothing more of it. */
+  async stop(group: string): Promise<void> {
+    await this.active.get(group)?.stop();
+  }
+
+  /** All that can be gone on with in the folders of this window. */
+  async unfinished(): Promise<(SweepStart & { group: string; interrupted: boolean })[]> {
+    const inFolders = await Promise.all(
+      this.lab.runsFolders.map(async (runsFolder) =>
+        (await unfinishedSweeps(runsFolder)).map((sweep) => ({ ...sweep, runsFolder })),
+      ),
+    );
+    return inFolders.flat();
+  }
+
+  /** Asks once for each interrupted sweep whether to go on with it. */
+  async offerInterrupted(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.offer(), secondLook);
+    await this.offer();
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+    this.emitter.dispose();
+  }
+
+  private async offer(): Promise<void> {
+    if (!vscode.workspace.isTrusted) return;
+    for (const sweep of await this.unfinished()) {
+      const key = JSON.stringify([sweep.runsFolder, sweep.config, sweep.settings]);
+      if (!sweep.interrupted || this.offered.has(key)) continue;
+      this.offered.add(key);
+      void this.ask(sweep);
+    }
+  }
+
+  private async ask(sweep: SweepStart & { group: string }): Promise<void> {
+    const resume = vscode.l10n.t('Resume Sweep');
+    const message = vscode.l10n.t('{0} was interrupted. What has run is kept.', sweep.group);
+    const answer = await vscode.window.showInformationMessage(message, resume);
+    try {
+      if (answer === resume) await this.start(sweep);
+      else await leaveSweep(sweep.runsFolder, { ...sweep, jobs: 1 });
+    } catch (error) {
+      void vscode.window.showErrorMessage(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  private async work(sweep: Sweep, jobs: number, release: (finished: boolean) => Promise<void>): Promise<void> {
+    try {
+      await sweep.run(jobs, () => this.emitter.fire());
+      await release(sweep.finished);
+      sayEnd(sweep);
+    } catch (error) {
+      void vscode.window.showErrorMessage(error instanceof Error ? error.message : String(error));
+    } finally {
+      this.active.delete(sweep.plan.group);
+      this.emitter.fire();
+    }
+  }
+}
+
+/** One message for all its runs; none when somebody stopped it and so knows. */
+function sayEnd({ plan, cells, stopped, progress }: Sweep): void {
+  if (stopped) return;
+  const { done, total } = progress;
+  if (done === total) {
+    void vscode.window.showInformationMessage(vscode.l10n.t('{0}: all {1} runs are completed.', plan.group, total));
+    return;
+  }
+  const why = cells.find(({ problem }) => problem !== undefined)?.problem;
+  const message = vscode.l10n.t('{0}: {1} of {2} runs are completed.', plan.group, done, total);
+  void vscode.window.showWarningMessage(why === undefined ? message : `${message} ${why}`);
+}

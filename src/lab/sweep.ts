@@ -1,0 +1,198 @@
+import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunStatus } from '../protocol/run';
+import { cellHash, recordedConfig, type ConfigCell } from './config';
+import { distinguishingLabels } from './labels';
+import { resumeRun, startRun, type Tools } from './launch';
+import type { Run } from './run';
+import { stopRun } from './stop';
+import { listRuns } from './store';
+
+/** A grid of runs to be had. */
+export interface SweepPlan {
+  runsFolder: string;
+  /** What its runs are filed under. */
+  group: string;
+  /** The configuration file, absolute, or `preset:NAME`. */
+  config: string;
+  cells: readonly ConfigCell[];
+}
+
+/** One cell of a sweep, and the run that fills it. */
+export interface SweepCell extends ConfigCell {
+  label: string;
+  run: Run | undefined;
+  /** `waiting`: nobody works on it yet, though there may be a run to go on with. */
+  state: 'waiting' | RunStatus;
+  /** Why it could not be started or went wrong, in words. */
+  problem: string | undefined;
+}
+
+const pollMilliseconds = 300;
+
+/**
+ * Fills the cells of a grid, so many at a time. A cell with a finished run is done, whoever made that run; one that runs
+ * is waited for; a stopped or lost one with a checkpoint goes on from there; anything else, a failed one too, is run
+ * anew. Nothing but the runs' folders is remembered, so that doing it again goes on where it was interrupted.
+ */
+export class Sweep {
+  private stopping = false;
+
+  private constructor(
+    readonly plan: SweepPlan,
+    readonly cells: readonly SweepCell[],
+    private readonly tools: Tools,
+  ) {}
+
+  /** Looks for what is there already. */
+  static async open(plan: SweepPlan, tools: Tools): Promise<Sweep> {
+    const cells = new Map(plan.cells.map((cell) => [cell.hash, cell]));
+    const labels = distinguishingLabels([...cells.values()].map(({ config }) => config));
+    const runs = await listRuns(plan.runsFolder);
+    const found = [...cells.values()].map((cell, i): SweepCell => {
+      const run = bestRunOf(cell, runs, plan.group);
+      const going = run?.status === 'completed' || run?.status === 'running';
+      return { ...cell, label: labels[i] ?? cell.hash, run, state: going ? run.status : 'waiting', problem: undefined };
+    });
+    return new Sweep(plan, found, tools);
+  }
+
+  /**
+   * Works to the end, or to a stop. A cell that fails does not keep the others from running.
+   * @param jobs how many runs at a time
+   * @param onChange called when a cell has changed
+   */
+  async run(jobs: number, onChange: () => void = () => {}): Promise<void> {
+    const groupSize = this.cells.filter(
+      ({ state, run }) => state !== 'completed' || run?.record?.group === this.plan.group,
+    ).length;
+    // What runs already, from before an interruption, takes its place among the jobs first.
+    const queue = [
+      ...this.cells.filter(({ state }) => state === 'running'),
+      ...this.cells.filter(({ state }) => state === 'waiting'),
+    ];
+    const work = async () => {
+      for (let cell = queue.shift(); cell && !this.stopping; cell = queue.shift()) {
+        await this.fill(cell, groupSize, onChange);
+      }
+    };
+    await Promise.all(Array.from({ length: jobs }, work));
+  }
+
+  /** Stops what runs, and starts nothing more. @param graceSeconds how long a run may take to write its checkpoint */
+  async stop(graceSeconds?: number): Promise<void> {
+    this.stopping = true;
+    const runs = this.cells.filter(({ state }) => state === 'running').flatMap(({ run }) => run ?? []);
+    // A run that ended in between needs no stopping.
+    await Promise.allSettled(runs.map((run) => stopRun(run, graceSeconds)));
+  }
+
+  get stopped(): boolean {
+    return this.stopping;
+  }
+
+  /** Every cell has a finished run. */
+  get finished(): boolean {
+    return this.cells.every(({ state }) => state === 'completed');
+  }
+
+  get progress(): SweepProgress {
+    const runs = this.cells.flatMap(({ run, state }) => (run && state !== 'waiting' ? [run] : []));
+    return sweepProgress(runs, this.cells.length);
+  }
+
+  private async fill(cell: SweepCell, groupSize: number, onChange: () => void): Promise<void> {
+    try {
+      const run = await this.startCell(cell, groupSize);
+      cell.run = run;
+      cell.state = 'running';
+      onChange();
+      // A stop that came while the run was being started has not seen it.
+      if (this.stopping) await this.stop();
+      for (;;) {
+        const changed = await run.refresh();
+        if (run.status !== 'running' && run.status !== 'queued') break;
+        if (changed) onChange();
+        await sleep(pollMilliseconds);
+      }
+      cell.state = run.status;
+      cell.problem = run.status === 'failed' || run.status === 'lost' ? run.statusNote : undefined;
+    } catch (error) {
+      cell.state = 'failed';
+      cell.problem = error instanceof Error ? error.message : String(error);
+    }
+    onChange();
+  }
+
+  private async startCell(cell: SweepCell, groupSize: number): Promise<Run> {
+    const { run, config, hash, label } = cell;
+    if (run && cell.state === 'running') return run;
+    if (run && canResume(run)) {
+      await resumeRun(run, this.tools);
+      return run;
+    }
+    const { runsFolder, group, config: configFile } = this.plan;
+    const named = { ...config, name: `${group}: ${label}` };
+    return startRun({ runsFolder, config: named, configFile, group, cell: hash, groupSize }, this.tools);
+  }
+}
+
+/** What the runs of a sweep are filed under: the configuration's own name, else that of its file. */
+export function sweepGroup(reference: string, cells: readonly ConfigCell[]): string {
+  const [name, ...others] = new Set(cells.map(({ config }) => config.name));
+  return name && others.length === 0 ? name : basename(reference);
+}
+
+/** How the runs of a sweep stand together. */
+export interface SweepProgress {
+  /** Cells with a finished run. */
+  done: number;
+  total: number;
+  /** An estimate from the runs so far; undefined before the first step of any, and when nothing runs. */
+  secondsLeft: number | undefined;
+}
+
+/**
+ * How far a sweep is, judged by its runs alone.
+ * @param runs all runs of it, of which several may have been made for one cell
+ * @param total number of cells
+ */
+export function sweepProgress(runs: readonly Run[], total: number): SweepProgress {
+  const cellOf = (run: Run) => run.record?.cell ?? run.id;
+  const done = new Set(runs.filter(({ status }) => status === 'completed').map(cellOf)).size;
+  const running = runs.filter(({ status }) => status === 'running');
+  return { done, total, secondsLeft: secondsLeft(runs, running, total - done - running.length) };
+}
+
+function secondsLeft(runs: readonly Run[], running: readonly Run[], waiting: number): number | undefined {
+  const durations = runs
+    .filter(({ status }) => status === 'completed' || status === 'running')
+    .flatMap(({ duration }) => duration ?? []);
+  if (running.length === 0 || durations.length === 0) return undefined;
+  const mean = durations.reduce((sum, seconds) => sum + seconds, 0) / durations.length;
+  const ofRunning = running.map((run) => run.progress.secondsLeft ?? mean);
+  const together = ofRunning.reduce((sum, seconds) => sum + seconds, 0) + Math.max(0, waiting) * mean;
+  return Math.max(together / running.length, ...ofRunning);
+}
+
+/** The run that fills a cell best: a finished one, else one at work, else one to go on with; the sweep's own first. */
+function bestRunOf(cell: ConfigCell, runs: readonly Run[], group: string): Run | undefined {
+  const candidates = runs.filter((run) => cellOfRun(run) === cell.hash);
+  const own = candidates.filter(({ record }) => record?.group === group);
+  const inOrder = [...own, ...candidates];
+  return (
+    inOrder.find(({ status }) => status === 'completed') ??
+    inOrder.find(({ status }) => status === 'running') ??
+    own.find(canResume)
+  );
+}
+
+/** Hashed anew where this version understands the configuration: a key that is new since then has its default. */
+function cellOfRun({ record }: Run): string | null {
+  const config = record && recordedConfig(record);
+  return config ? cellHash(config) : (record?.cell ?? null);
+}
+
+function canResume(run: Run): boolean {
+  return (run.status === 'stopped' || run.status === 'lost') && run.hasCheckpoint;
+}

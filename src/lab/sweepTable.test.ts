@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { formatEvent } from '../protocol/events';
+import { Run } from './run';
+import type { SweepCell } from './sweep';
+import { settingWords, sweepTable } from './sweepTable';
+
+const folders: string[] = [];
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
+
+/** A run that has told of these test accuracies, and of its label recovery. */
+async function runWith(accuracies: number[], recovery?: number): Promise<Run> {
+  const folder = mkdtempSync(join(tmpdir(), 'sat-table-'));
+  folders.push(folder);
+  const lines = accuracies.map((accuracy, i) =>
+    formatEvent({
+      event: 'metrics',
+      step: i + 1,
+      values: { 'test/accuracy': accuracy, ...(recovery === undefined ? {} : { 'sat/label_recovery': recovery }) },
+    }),
+  );
+  writeFileSync(join(folder, 'metrics.ndjson'), lines.join(''));
+  const run = new Run(folder);
+  await run.refresh();
+  return run;
+}
+
+type Cell = Parameters<typeof sweepTable>[0][number];
+const cell = (settings: object, run?: Run, state: SweepCell['state'] = 'completed'): Cell => ({
+  settings: settings as Cell['settings'],
+  run,
+  state,
+});
+
+describe('the table of a sweep', () => {
+  it('gives mean and sample standard deviation over the seeds, best and last', async () => {
+    const rows = sweepTable([
+      cell({ rate: 0.2, seed: 0 }, await runWith([0.9, 0.7], 0.95)),
+      cell({ rate: 0.2, seed: 1 }, await runWith([0.8, 0.6], 0.97)),
+      cell({ rate: 0.2, seed: 2 }, await runWith([0.7, 0.5], 0.99)),
+      cell({ rate: 0.4, seed: 0 }, await runWith([0.6, 0.4])),
+    ]);
+    expect(rows).toHaveLength(2);
+    expect(rows[0]).toMatchObject({ settings: { rate: 0.2 }, n: 3 });
+    // Three values 0.1 apart: the sum of squares is 0.02, over n − 1 = 2.
+    expect(rows[0]?.testAccuracyBest?.mean).toBeCloseTo(0.8, 12);
+    expect(rows[0]?.testAccuracyBest?.sd).toBeCloseTo(0.1, 12);
+    expect(rows[0]?.testAccuracyLast?.mean).toBeCloseTo(0.6, 12);
+    expect(rows[0]?.labelRecovery?.mean).toBeCloseTo(0.97, 12);
+    expect(rows[0]?.labelRecovery?.sd).toBeCloseTo(0.02, 12);
+    expect(rows[1]).toEqual({
+      settings: { rate: 0.4 },
+      n: 1,
+      testAccuracyBest: { mean: 0.6, sd: null },
+      testAccuracyLast: { mean: 0.4, sd: null },
+      labelRecovery: null,
+    });
+  });
+
+  it('counts finished runs only, and keeps the row of a setting that has none', async () => {
+    const half = await runWith([0.9]);
+    const rows = sweepTable([
+      cell({ rate: 0.2, seed: 0 }, half, 'stopped'),
+      cell({ rate: 0.4, seed: 0 }, undefined, 'failed'),
+      cell({ rate: 0.4, seed: 1 }, await runWith([0.5])),
+    ]);
+    expect(rows.map(({ settings, n }) => [settings, n])).toEqual([
+      [{ rate: 0.2 }, 0],
+      [{ rate: 0.4 }, 1],
+    ]);
+    expect(rows[0]?.testAccuracyLast).toBeNull();
+  });
+
+  it('names only settings that differ', () => {
+    const method = { name: 'sat', alpha: 0.9 };
+    const rows = sweepTable([
+      cell({ method, epochs: 1, seed: 0, 'data.noise.seed': 0 }),
+      cell({ method, epochs: 2, seed: 1, 'data.noise.seed': 1 }),
+    ]);
+    expect(rows.map(({ settings }) => settings)).toEqual([{ epochs: 1 }, { epochs: 2 }]);
+    expect(sweepTable([cell({ seed: 0 }), cell({ seed: 1 })])).toMatchObject([{ settings: {} }]);
+  });
+});
+
+describe('a setting in words', () => {
+  it.each([
+    [0.2, '0.2'],
+    ['trades', 'trades'],
+    [{ name: 'erm' }, 'erm'],
+    [{ name: 'sat', alpha: 0.9, startEpoch: 3 }, 'sat, alpha 0.9, startEpoch 3'],
+    [{ type: 'gaussian', rate: 0.4 }, 'gaussian, rate 0.4'],
+    [null, 'null'],
+  ])('%j is %s', (value, words) => expect(settingWords(value)).toBe(words));
+});
