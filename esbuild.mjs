@@ -58,6 +58,7 @@ const bundles = [
   { ...node, entryPoints: ['src/trainer/main.ts'], outfile: 'dist/trainer.js' },
   { ...node, entryPoints: ['bench/parity/main.ts'], outfile: 'out/parity.js' },
   { ...node, entryPoints: ['bench/train/subject.ts'], outfile: 'out/benchTrain.js' },
+  { ...node, entryPoints: ['bench/train/checks.ts'], outfile: 'out/benchChecks.js' },
   {
     ...node,
     entryPoints: ['scripts/demo.ts'],

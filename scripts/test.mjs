@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { installTestRuntime } from '../test/support/runtimes.mjs';
 import { root, setUp } from './setup.mjs';
 
 const systemPackages = process.env['CI'] === 'true' || process.argv.includes('--install-system');
@@ -83,6 +84,12 @@ if (systemPackages && existsSync('/usr/bin/apt-get')) execFileSync('apt-get', ['
 const { installHost } = await import('../test/host/install.mjs');
 const host = await installHost({ systemPackages, log });
 installSystemPackages();
+const withoutTensorFlow = installTestRuntime();
+if (withoutTensorFlow !== undefined) {
+  log(`Tests that need TensorFlow are skipped: ${withoutTensorFlow}`);
+  // Where everything may be installed, its absence is a mistake.
+  if (systemPackages) total.failed += 1;
+}
 
 await part('types', command('typescript/bin/tsc', '-p', '.'));
 await part('types of the webview', command('typescript/bin/tsc', '-p', 'webview'));

@@ -50,7 +50,9 @@ if (!existsSync(python)) {
 const wanted = process.argv.slice(2);
 const subject = answering(process.execPath, ['out/benchTrain.js', 'tensorflow']);
 const peer = answering(python, ['bench/train/peer.py']);
-console.log('| step | TensorFlow runtime | PyTorch NCHW | PyTorch channels_last | PyTorch compiled | against eager’s better | against compiled |');
+console.log(
+  '| step | TensorFlow runtime | PyTorch NCHW | PyTorch channels_last | PyTorch compiled | against eager’s better | against compiled |',
+);
 console.log('|---|---|---|---|---|---|---|');
 for (const task of tasks) {
   const title = `${task.what} ${task.model} ${task.method} ${task.batch}`;

@@ -25,7 +25,10 @@ const taskSchema = z.object({
 type Task = z.output<typeof taskSchema>;
 
 /** Makes one step of a task, to be called again and again. */
-function prepare({ what, model: options, method: methodName, batch: n, shape }: Task, { compile }: Runtime): () => void {
+function prepare(
+  { what, model: options, method: methodName, batch: n, shape }: Task,
+  { compile }: Runtime,
+): () => void {
   const random = new NumpyRandom(0);
   const classes = 10;
   const model = createModel(options, { input: shape, outputs: classes, random });

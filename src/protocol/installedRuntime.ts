@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import * as z from 'zod';
 
 /** Names below the folder of all installed TensorFlow runtimes, and below one of them. */
@@ -41,7 +41,7 @@ export function installedRuntimesFolder(
   platform: NodeJS.Platform = process.platform,
   home = homedir(),
 ): string {
-  return join(env['SAT_RUNTIMES'] || join(dataFolder(env, platform, home), 'sat-lab'), 'tensorflow');
+  return resolve(env['SAT_RUNTIMES'] || join(dataFolder(env, platform, home), 'sat-lab'), 'tensorflow');
 }
 
 function dataFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform, home: string): string {

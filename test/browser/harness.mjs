@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { launchBrowser, openViewContainer, openWorkbench, runCommand, treeRows } from '../host/browser.mjs';
 import { startServer } from '../host/server.mjs';
+import { noRuntimes, testRuntimes } from '../support/runtimes.mjs';
 
 /** @typedef {import('../host/browser.mjs').Page} Page */
 /** @typedef {import('../host/browser.mjs').Frame} Frame */
@@ -45,6 +46,7 @@ export async function startLab() {
       auth: 'none',
       trust: true,
       smokeDriver: true,
+      env: { SAT_RUNTIMES: noRuntimes, SAT_TEST_RUNTIMES: testRuntimes },
     }),
     launchBrowser(),
   ]);

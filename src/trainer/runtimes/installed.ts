@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { currentSchema, installedFiles, installedRuntimesFolder } from '../../protocol/installedRuntime';
 
 /** The folder of the TensorFlow runtime that is installed on this machine, or undefined. */
-export function installedTensorFlow(): string | undefined {
-  const root = installedRuntimesFolder();
+export function installedTensorFlow(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const root = installedRuntimesFolder(env);
   try {
     const { id } = currentSchema.parse(JSON.parse(readFileSync(join(root, installedFiles.current), 'utf8')));
     const folder = join(root, id);

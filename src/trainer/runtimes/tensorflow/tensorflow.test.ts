@@ -12,7 +12,7 @@ import { installedTensorFlow } from '../installed';
 import { eager, type Compile } from '../program';
 import { startTensorFlow } from '.';
 
-const folder = installedTensorFlow();
+const folder = installedTensorFlow({ SAT_RUNTIMES: process.env['SAT_TEST_RUNTIMES'] });
 let compile: Compile = eager;
 let residentImages: CreateImageSource = hostImages;
 
