@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { configSchema, type RunConfig } from '../protocol/config';
 import { exitCodes, runFiles, runRecordSchema } from '../protocol/run';
 import { checkAllDataSets, checkDataSet, loadDataSet } from './data/registry';
+import { watchDevice } from './deviceMonitor';
 import { eventStream } from './eventStream';
 import { Problem, messageOf } from './problem';
 import { startRuntime } from './runtimes';
@@ -56,15 +57,17 @@ async function trainRun(folder: string, resume: string | undefined): Promise<num
       ...(config.data.root ? { root: config.data.root } : {}),
       mediaFolder,
     });
+    const monitor = watchDevice(runtime.device);
     const status = await train({
       folder,
       config,
       dataSet,
       runtime,
       events,
+      deviceMetrics: () => monitor.latest(),
       stopRequested: () => signalled || existsSync(stopFile),
       ...(resumeFrom ? { resumeFrom } : {}),
-    });
+    }).finally(() => monitor.stop());
     events.emit({ event: 'end', status, time: Date.now() / 1000 });
     return status === 'stopped' ? exitCodes.stopped : exitCodes.done;
   } catch (error) {

@@ -32,6 +32,8 @@ export interface TrainingRun {
   dataSet: DataSet;
   runtime: Runtime;
   events: EventSink;
+  /** Newest metrics of the device, where it has some. */
+  deviceMetrics?: () => Record<string, number>;
   /** Asked after every step; true ends the run gracefully. */
   stopRequested: () => boolean;
   /** Checkpoint to go on from. */
@@ -173,6 +175,7 @@ async function trainEpoch(run: TrainingRun, session: Session, progress: Progress
           'train/accuracy': correct / samples,
           lr: learningRate,
           images_per_second: imagesSince / seconds,
+          ...run.deviceMetrics?.(),
         },
       });
       progress.running = { loss: 0, correct: 0, samples: 0 };
