@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { countCorrect } from '../../src/trainer/evaluate';
-import type { Method } from '../../src/trainer/methods/method';
+import { withAdversarial, type Method } from '../../src/trainer/methods/method';
 import { createMethod } from '../../src/trainer/methods/registry';
 import type { Model } from '../../src/trainer/models/model';
 import { oneHot } from '../../src/trainer/ops/crossEntropy';
@@ -8,7 +8,7 @@ import { createOptimizer } from '../../src/trainer/optimizers/registry';
 import type { Optimizer } from '../../src/trainer/optimizers/optimizer';
 import { createTrainStep, lossAndGradients, type TrainStep } from '../../src/trainer/step';
 import { NumpyRandom } from '../../src/trainer/random';
-import { fixedRandom, type Compile } from '../../src/trainer/runtimes/program';
+import { drawFrom, type Compile } from '../../src/trainer/runtimes/program';
 import * as tf from '../../src/trainer/tf';
 import type { MethodConfig } from '../../src/protocol/methods';
 import { largestDifference, readDigits, type Check, type Fixture } from './fixture';
@@ -23,6 +23,10 @@ const scalarsSchema = z.object({
   weight_decay: z.number(),
   alpha: z.number().optional(),
   es: z.int().optional(),
+  beta: z.number().optional(),
+  epsilon: z.number().optional(),
+  step_size: z.number().optional(),
+  steps: z.int().optional(),
   num_classes: z.int(),
   outputs: z.int(),
   n_train: z.int(),
@@ -49,6 +53,14 @@ const scalarsSchema = z.object({
       final_weights_abs: z.number(),
       soft_labels_abs_by_epoch: z.array(z.number()).optional(),
     }),
+    with_stored_x_adv: z
+      .object({
+        free_run_loss_abs_by_epoch: z.array(z.number()),
+        step0_grad_abs: z.number(),
+        after_steps_1_to_3_weights_abs: z.array(z.number()),
+      })
+      .optional(),
+    'x_adv_first_step_share_of_pixels_off_by_more_than_1e-4': z.number().optional(),
   }),
 });
 type Scalars = z.output<typeof scalarsSchema>;
@@ -57,7 +69,38 @@ type Scalars = z.output<typeof scalarsSchema>;
 const methodOf: Record<string, (scalars: Scalars) => MethodConfig> = {
   erm: () => ({ name: 'erm' }),
   sat: ({ alpha = 0.9, es = 0 }) => ({ name: 'sat', alpha, startEpoch: es }),
+  trades: (scalars) => ({ name: 'trades', ...perturbationOf(scalars) }),
+  trades_sat: (scalars) => ({
+    name: 'trades_sat',
+    ...perturbationOf(scalars),
+    alpha: scalars.alpha ?? 0.9,
+    startEpoch: scalars.es ?? 0,
+  }),
 };
+
+function perturbationOf({ beta = 6, epsilon = 0.031, step_size = 0.007, steps = 10 }: Scalars) {
+  return { beta, epsilon, stepSize: step_size, steps };
+}
+
+/** Gives out stored numbers in place of normal ones. */
+class StoredNumbers extends NumpyRandom {
+  private next = 0;
+
+  constructor(private readonly numbers: Float32Array) {
+    super(0);
+  }
+
+  override randn(): number {
+    const number = this.numbers[this.next];
+    if (number === undefined) throw new Error('more random numbers were drawn than are stored');
+    this.next += 1;
+    return number;
+  }
+}
+
+/** Takes the numbers that it draws for the perturbed images themselves, in place of an attack. */
+const drawsPerturbed: Method['prepare'] = (_model, batch) =>
+  withAdversarial(batch, batch.random.normal(batch.images.shape) as tf.Tensor4D);
 
 export function canReplayTraining(kind: string): boolean {
   return kind in methodOf;
@@ -72,10 +115,16 @@ export function replayTraining(fixture: Fixture, compile: Compile): Check[] {
     ...replay.storedStates(),
     ...replay.singleEpochs(),
     ...replay.freeRun(),
+    ...replay.storedPerturbations(),
+    ...replay.firstPerturbation(),
   ];
 }
 
+/** Where the perturbed images come from: an attack from the stored noise, or the fixture. */
+type Source = 'randn' | 'x_adv';
+
 interface Trainee {
+  source: Source;
   model: Model;
   method: Method;
   optimizer: Optimizer;
@@ -103,27 +152,12 @@ class Replay {
   }
 
   firstStep(): Check[] {
-    const trainee = this.trainee('init');
     const { step0 } = this.scalars.tolerance;
-    return tf.tidy(() => {
-      const { gradients, logits } = lossAndGradients(trainee.model, trainee.method, {
-        ...this.inputs(0, 0),
-        epoch: this.epochValue(0),
-        random: fixedRandom(0),
-      });
-      const layouts = new Map(trainee.model.weights.map(({ name, layout }) => [name, layout]));
-      const deviations = [...gradients].map(([name, gradient]) =>
-        this.deviation(`step0/grad/${name}`, fileValues(gradient, layouts.get(name) ?? 'plain')),
-      );
-      return [
-        {
-          what: 'step 0: logits',
-          deviation: this.deviation('step0/logits', logits.dataSync()),
-          tolerance: step0.logits_abs,
-        },
-        { what: 'step 0: gradients', deviation: Math.max(...deviations), tolerance: step0.grad_abs },
-      ];
-    });
+    const { logits, gradients } = this.firstStepDeviations(this.trainee('init'));
+    return [
+      { what: 'step 0: logits', deviation: logits, tolerance: step0.logits_abs },
+      { what: 'step 0: gradients', deviation: gradients, tolerance: step0.grad_abs },
+    ];
   }
 
   firstThreeSteps(): Check[] {
@@ -136,6 +170,46 @@ class Replay {
         tolerance,
       };
     });
+  }
+
+  /** The same, with the stored perturbed images in place of an attack, whose signs rounding can turn. */
+  storedPerturbations(): Check[] {
+    const tolerance = this.scalars.tolerance.with_stored_x_adv;
+    if (!tolerance) return [];
+    const trainee = () => this.trainee('init', 'x_adv');
+    const threeSteps = trainee();
+    const freeRun = trainee();
+    return [
+      {
+        what: 'stored x_adv, step 0: gradients',
+        deviation: this.firstStepDeviations(trainee()).gradients,
+        tolerance: tolerance.step0_grad_abs,
+      },
+      ...tolerance.after_steps_1_to_3_weights_abs.map((allowed, i) => {
+        this.step(threeSteps, 0, i);
+        return {
+          what: `stored x_adv: weights after step ${i + 1}`,
+          deviation: this.weightDeviation(threeSteps.model, `after_step${i + 1}`),
+          tolerance: allowed,
+        };
+      }),
+      ...tolerance.free_run_loss_abs_by_epoch.map((allowed, epoch) => ({
+        what: `stored x_adv, epoch ${epoch}: loss`,
+        deviation: this.epochLossDeviation(freeRun, epoch),
+        tolerance: allowed,
+      })),
+    ];
+  }
+
+  /** Share of the first batch's pixels that the attack puts elsewhere. */
+  firstPerturbation(): Check[] {
+    const tolerance = this.scalars.tolerance['x_adv_first_step_share_of_pixels_off_by_more_than_1e-4'];
+    if (tolerance === undefined) return [];
+    const { model, method } = this.trainee('init');
+    const made = tf.tidy(() => method.prepare?.(model, this.batch('randn', 0, 0)).adversarial?.dataSync());
+    const stored = this.pixels('x_adv', 0, 0);
+    const off = stored.filter((value, i) => !(Math.abs(value - (made?.[i] ?? NaN)) <= 1e-4)).length;
+    return [{ what: 'first x_adv: share of pixels elsewhere', deviation: off / stored.length, tolerance }];
   }
 
   storedStates(): Check[] {
@@ -223,7 +297,7 @@ class Replay {
     return epoch === this.lastEpoch ? 'final' : `epoch${epoch}`;
   }
 
-  private trainee(state: string): Trainee {
+  private trainee(state: string, source: Source = 'randn'): Trainee {
     const { scalars } = this;
     const create = methodOf[scalars.kind];
     if (!create) throw new Error(`${this.fixture.name}: no method replays ${scalars.kind}`);
@@ -239,9 +313,10 @@ class Replay {
       },
       model.weights,
     );
-    const method = createMethod(create(scalars), { targets: this.targets });
+    const made = createMethod(create(scalars), { targets: this.targets });
+    const method = source === 'x_adv' && drawsPerturbed ? { ...made, prepare: drawsPerturbed } : made;
     const trainStep = createTrainStep({ model, method, optimizer }, this.compile);
-    return { model, method, optimizer, trainStep };
+    return { source, model, method, optimizer, trainStep };
   }
 
   private inputs(epoch: number, step: number) {
@@ -259,8 +334,41 @@ class Replay {
     return this.scalars.epoch_values[epoch] ?? epoch;
   }
 
-  private step({ trainStep }: Trainee, epoch: number, step: number): number {
-    const call = { epoch: this.epochValue(epoch), random: new NumpyRandom(0) };
+  /** The stored pixels of one batch: normal numbers or perturbed images, in the order of its rows. */
+  private pixels(source: Source, epoch: number, step: number): Float32Array {
+    const { batch, n_train } = this.scalars;
+    const size = 64;
+    const from = epoch * n_train;
+    return this.fixture
+      .floats(source)
+      .subarray((from + step * batch) * size, (from + Math.min((step + 1) * batch, n_train)) * size);
+  }
+
+  private random(source: Source, epoch: number, step: number): NumpyRandom {
+    return this.fixture.has(source) ? new StoredNumbers(this.pixels(source, epoch, step)) : new NumpyRandom(0);
+  }
+
+  private batch(source: Source, epoch: number, step: number) {
+    return {
+      ...this.inputs(epoch, step),
+      epoch: this.epochValue(epoch),
+      random: drawFrom(this.random(source, epoch, step)),
+    };
+  }
+
+  private firstStepDeviations({ source, model, method }: Trainee): { logits: number; gradients: number } {
+    return tf.tidy(() => {
+      const { gradients, logits } = lossAndGradients(model, method, this.batch(source, 0, 0));
+      const layouts = new Map(model.weights.map(({ name, layout }) => [name, layout]));
+      const deviations = [...gradients].map(([name, gradient]) =>
+        this.deviation(`step0/grad/${name}`, fileValues(gradient, layouts.get(name) ?? 'plain')),
+      );
+      return { logits: this.deviation('step0/logits', logits.dataSync()), gradients: Math.max(...deviations) };
+    });
+  }
+
+  private step({ source, trainStep }: Trainee, epoch: number, step: number): number {
+    const call = { epoch: this.epochValue(epoch), random: this.random(source, epoch, step) };
     return tf.tidy(() => trainStep(this.inputs(epoch, step), call, this.scalars.lr).loss);
   }
 

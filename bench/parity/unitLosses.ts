@@ -18,12 +18,17 @@ const scalarsSchema = z.object({
 /** Limits from the fixtures' own page: float32 drifts by at most 5e-7. */
 const tolerances = { loss: 1e-5, gradient: 1e-6, state: 1e-6 };
 
+/** The adversarial logits are given. */
+const noPerturbation = { epsilon: 0, stepSize: 0, steps: 0 };
+
 /** Single calls that the trainer's methods can make, by the name in the fixture. */
 const methodOf: Record<string, MethodConfig> = {
   ce: { name: 'erm' },
   'sat_a0.9': { name: 'sat', alpha: 0.9, startEpoch: 1 },
   sat_a1: { name: 'sat', alpha: 1, startEpoch: 0 },
   sat_a0: { name: 'sat', alpha: 0, startEpoch: 0 },
+  trades_b6: { name: 'trades', beta: 6, ...noPerturbation },
+  'trades_sat_b4_a0.9': { name: 'trades_sat', beta: 4, alpha: 0.9, startEpoch: 1, ...noPerturbation },
 };
 
 /** Repeats single calls of the losses. @returns the comparisons, and the names that no method replays yet */
@@ -54,9 +59,13 @@ function replayLoss(
     const part = (tensor: string, length: number) =>
       fixture.floats(tensor).subarray(visit * length, (visit + 1) * length);
     const logits = tf.tensor2d(part('logits', size), [batch, classes]);
-    const result = call(method, logits, tf.gather(targets, indices), indices, visit);
+    const adversarialLogits = tf.tensor2d(part('logits_adversarial', size), [batch, classes]);
+    const result = call(method, logits, adversarialLogits, tf.gather(targets, indices), indices, visit);
     deviations.loss.push(largestDifference([result.loss], part(`${name}/loss`, 1)));
     deviations.gradient.push(largestDifference(result.gradient, part(`${name}/grad`, size)));
+    if (fixture.has(`${name}/grad_adv`)) {
+      deviations.gradient.push(largestDifference(result.adversarialGradient, part(`${name}/grad_adv`, size)));
+    }
     if (method.softTargets) {
       deviations.state.push(largestDifference(method.softTargets.dataSync(), part(`${name}/state`, n * classes)));
     }
@@ -70,11 +79,24 @@ function replayLoss(
 }
 
 /** One call with the logits themselves in place of a network. */
-function call(method: Method, logits: tf.Tensor2D, targets: tf.Tensor2D, indices: tf.Tensor1D, epoch: number) {
+function call(
+  method: Method,
+  logits: tf.Tensor2D,
+  adversarialLogits: tf.Tensor2D,
+  targets: tf.Tensor2D,
+  indices: tf.Tensor1D,
+  epoch: number,
+) {
   const images = tf.zeros<tf.Rank.R4>([1, 1, 1, 1]);
-  const { value, grad } = tf.valueAndGrad((z) => {
-    const model = { weights: [], forward: () => z as tf.Tensor2D };
-    return method.loss(model, { images, targets, indices, epoch, random: fixedRandom(0) }).loss;
-  })(logits);
-  return { loss: value.dataSync()[0] ?? NaN, gradient: grad.dataSync<'float32'>() };
+  const adversarial = tf.zeros<tf.Rank.R4>([1, 1, 1, 1]);
+  const { value, grads } = tf.valueAndGrads((natural, perturbed) => {
+    const forward = (x: tf.Tensor4D) => (x === adversarial ? perturbed : natural) as tf.Tensor2D;
+    const batch = { images, adversarial, targets, indices, epoch, random: fixedRandom(0) };
+    const { loss } = method.loss({ weights: [], forward }, batch);
+    // A method that never sees the perturbed images has a gradient of zero for them.
+    return tf.add<tf.Scalar>(loss, tf.mul(tf.sum(perturbed), 0));
+  })([logits, adversarialLogits]);
+  const [gradient, adversarialGradient] = grads.map((grad) => grad.dataSync<'float32'>());
+  if (!gradient || !adversarialGradient) throw new Error('unreachable');
+  return { loss: value.dataSync()[0] ?? NaN, gradient, adversarialGradient };
 }

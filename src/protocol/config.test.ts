@@ -78,7 +78,7 @@ describe('a configuration', () => {
   it.each<[string, object]>([
     ['an unknown key', { epoch: 3 }],
     ['an option of another method', { method: { name: 'erm', alpha: 0.9 } }],
-    ['an unknown method', { method: { name: 'trades' } }],
+    ['an unknown method', { method: { name: 'tradess' } }],
     ['α above 1', { method: { name: 'sat', alpha: 1.1 } }],
     ['half an epoch', { epochs: 0.5 }],
     ['a seed beyond 32 bits', { seed: 2 ** 32 }],

@@ -15,6 +15,23 @@ export interface Batch {
   readonly epoch: number;
   /** Random numbers of this step. */
   random: StepRandom;
+  /** Perturbed versions of the images, where a method has prepared them. [n, h, w, c] */
+  adversarial?: tf.Tensor4D;
+}
+
+/** The batch with perturbed images. Its epoch stays unread, as it is what a runtime must record a step anew for. */
+export function withAdversarial(batch: Batch, adversarial: tf.Tensor4D): Batch {
+  const { images, targets, indices, random } = batch;
+  return {
+    images,
+    targets,
+    indices,
+    random,
+    adversarial,
+    get epoch() {
+      return batch.epoch;
+    },
+  };
 }
 
 export interface BatchResult {

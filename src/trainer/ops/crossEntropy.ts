@@ -1,7 +1,5 @@
 import * as tf from '../tf';
-
-/** How an operation with a gradient of its own keeps what that gradient needs; tfjs does not export this type. */
-type SaveTensors = (tensors: tf.Tensor[]) => void;
+import type { SaveTensors } from './saveTensors';
 
 /** log softmax over the last axis. @param logits [n, k] */
 export function logSoftmax(logits: tf.Tensor2D): tf.Tensor2D {

@@ -71,7 +71,8 @@ export function drawnTensor({ shape, values }: Draw, random: NumpyRandom): tf.Te
   return tf.tensor(drawn, shape, drawn instanceof Int32Array ? 'int32' : 'float32');
 }
 
-function drawFrom(random: NumpyRandom): StepRandom {
+/** Random numbers that are drawn when they are asked for. */
+export function drawFrom(random: NumpyRandom): StepRandom {
   return stepRandom((draw) => drawnTensor(draw, random));
 }
 
