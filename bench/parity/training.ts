@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { countCorrect } from '../../src/trainer/evaluate';
-import { withAdversarial, type Method } from '../../src/trainer/methods/method';
+import { withChanges, type Method } from '../../src/trainer/methods/method';
 import { createMethod } from '../../src/trainer/methods/registry';
 import type { Model } from '../../src/trainer/models/model';
 import { oneHot } from '../../src/trainer/ops/crossEntropy';
@@ -9,6 +9,7 @@ import type { Optimizer } from '../../src/trainer/optimizers/optimizer';
 import { createTrainStep, lossAndGradients, type TrainStep } from '../../src/trainer/step';
 import { NumpyRandom } from '../../src/trainer/random';
 import { drawFrom, type Compile } from '../../src/trainer/runtimes/program';
+import { coverageTable, selectiveAnswers } from '../../src/trainer/selective';
 import * as tf from '../../src/trainer/tf';
 import type { MethodConfig } from '../../src/protocol/methods';
 import { largestDifference, readDigits, type Check, type Fixture } from './fixture';
@@ -31,6 +32,13 @@ const scalarsSchema = z.object({
   outputs: z.int(),
   n_train: z.int(),
   epoch_values: z.array(z.int()),
+  coverage_results: z
+    .object({
+      float64: z.object({
+        top_floor_c_n_by_reservation: z.array(z.object({ coverage: z.number(), accepted: z.int(), errors: z.int() })),
+      }),
+    })
+    .optional(),
   accuracy_counts: z.array(
     z.object({
       train_running_given: z.int(),
@@ -69,6 +77,7 @@ type Scalars = z.output<typeof scalarsSchema>;
 const methodOf: Record<string, (scalars: Scalars) => MethodConfig> = {
   erm: () => ({ name: 'erm' }),
   sat: ({ alpha = 0.9, es = 0 }) => ({ name: 'sat', alpha, startEpoch: es }),
+  selective_sat: ({ alpha = 0.9, es = 0 }) => ({ name: 'selective_sat', alpha, pretrainEpochs: es }),
   trades: (scalars) => ({ name: 'trades', ...perturbationOf(scalars) }),
   trades_sat: (scalars) => ({
     name: 'trades_sat',
@@ -100,7 +109,7 @@ class StoredNumbers extends NumpyRandom {
 
 /** Takes the numbers that it draws for the perturbed images themselves, in place of an attack. */
 const drawsPerturbed: Method['prepare'] = (_model, batch) =>
-  withAdversarial(batch, batch.random.normal(batch.images.shape) as tf.Tensor4D);
+  withChanges(batch, { adversarial: batch.random.normal(batch.images.shape) as tf.Tensor4D });
 
 export function canReplayTraining(kind: string): boolean {
   return kind in methodOf;
@@ -113,6 +122,7 @@ export function replayTraining(fixture: Fixture, compile: Compile): Check[] {
     ...replay.firstStep(),
     ...replay.firstThreeSteps(),
     ...replay.storedStates(),
+    ...replay.coverage(),
     ...replay.singleEpochs(),
     ...replay.freeRun(),
     ...replay.storedPerturbations(),
@@ -220,12 +230,13 @@ class Replay {
     this.scalars.accuracy_counts.forEach((expected, epoch) => {
       const { model } = this.trainee(this.nameOf(epoch));
       const logits = tf.tidy(() => model.forward(this.digits.images, 'eval').dataSync<'float32'>());
-      const k = this.scalars.outputs;
+      const { outputs: k, num_classes: classes } = this.scalars;
       const [training, test] = [logits.subarray(0, n_train * k), logits.subarray(n_train * k)];
+      const [trueLabels, testLabels] = [this.digits.labels.subarray(0, n_train), this.digits.labels.subarray(n_train)];
       counts.push(
-        Math.abs(countCorrect(training, this.given) - expected.train_eval_given),
-        Math.abs(countCorrect(training, this.digits.labels.subarray(0, n_train)) - expected.train_eval_clean),
-        Math.abs(countCorrect(test, this.digits.labels.subarray(n_train)) - expected.test),
+        Math.abs(countCorrect(training, this.given, classes) - expected.train_eval_given),
+        Math.abs(countCorrect(training, trueLabels, classes) - expected.train_eval_clean),
+        Math.abs(countCorrect(test, testLabels, classes) - expected.test),
       );
       if (epoch === this.lastEpoch) logitsDeviation = this.deviation('test_logits_final', test);
     });
@@ -233,6 +244,26 @@ class Replay {
       { what: 'stored final state: test logits', deviation: logitsDeviation, tolerance: test_logits_abs },
       { what: 'stored states: accuracy counts', deviation: Math.max(...counts), tolerance: accuracy_counts_abs },
     ];
+  }
+
+  /** The table of coverages of the final state, by exact counts. */
+  coverage(): Check[] {
+    const { coverage_results: results, n_train, num_classes } = this.scalars;
+    if (!results) return [];
+    const { model } = this.trainee('final');
+    const logits = tf.tidy(() => model.forward(this.digits.images, 'eval').dataSync<'float32'>());
+    const test = logits.subarray(n_train * this.scalars.outputs);
+    const answers = selectiveAnswers(test, this.digits.labels.subarray(n_train), num_classes);
+    const expected = results.float64.top_floor_c_n_by_reservation;
+    const table = coverageTable(
+      answers,
+      expected.map(({ coverage }) => coverage),
+    );
+    const differences = table.flatMap(({ accepted, errors }, i) => [
+      Math.abs(accepted - (expected[i]?.accepted ?? NaN)),
+      Math.abs(errors - (expected[i]?.errors ?? NaN)),
+    ]);
+    return [{ what: 'coverage: accepted and errors', deviation: Math.max(...differences), tolerance: 0 }];
   }
 
   singleEpochs(): Check[] {

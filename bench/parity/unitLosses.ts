@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { MethodConfig } from '../../src/protocol/methods';
 import type { Method } from '../../src/trainer/methods/method';
-import { createMethod } from '../../src/trainer/methods/registry';
+import { createMethod, methodOutputs } from '../../src/trainer/methods/registry';
 import { oneHot } from '../../src/trainer/ops/crossEntropy';
 import { fixedRandom } from '../../src/trainer/runtimes/program';
 import * as tf from '../../src/trainer/tf';
@@ -27,6 +27,10 @@ const methodOf: Record<string, MethodConfig> = {
   'sat_a0.9': { name: 'sat', alpha: 0.9, startEpoch: 1 },
   sat_a1: { name: 'sat', alpha: 1, startEpoch: 0 },
   sat_a0: { name: 'sat', alpha: 0, startEpoch: 0 },
+  'sat_sce_a0.9': { name: 'sat_sce', alpha: 0.9, startEpoch: 1, reverseWeight: 0.3 },
+  'selective_a0.9': { name: 'selective_sat', alpha: 0.9, pretrainEpochs: 0 },
+  'selective_a0.99': { name: 'selective_sat', alpha: 0.99, pretrainEpochs: 0 },
+  'deep_gambler_o2.2': { name: 'deep_gamblers', reward: 2.2, pretrainEpochs: 0 },
   trades_b6: { name: 'trades', beta: 6, ...noPerturbation },
   'trades_sat_b4_a0.9': { name: 'trades_sat', beta: 4, alpha: 0.9, startEpoch: 1, ...noPerturbation },
 };
@@ -52,14 +56,15 @@ function replayLoss(
 ): Check[] {
   const targets = oneHot(fixture.integers('labels').slice(0, n), classes);
   const method = createMethod(config, { targets });
+  const outputs = methodOutputs(config.name, classes);
   const deviations = { loss: [0], gradient: [0], state: [0] };
   for (let visit = 0; visit < visits; visit += 1) {
     const indices = tf.tensor1d(fixture.integers('index').slice(visit * batch, (visit + 1) * batch), 'int32');
-    const size = batch * classes;
+    const size = batch * outputs;
     const part = (tensor: string, length: number) =>
       fixture.floats(tensor).subarray(visit * length, (visit + 1) * length);
-    const logits = tf.tensor2d(part('logits', size), [batch, classes]);
-    const adversarialLogits = tf.tensor2d(part('logits_adversarial', size), [batch, classes]);
+    const logits = tf.tensor2d(part(outputs > classes ? 'logits_with_abstention' : 'logits', size), [batch, outputs]);
+    const adversarialLogits = tf.tensor2d(part('logits_adversarial', batch * classes), [batch, classes]);
     const result = call(method, logits, adversarialLogits, tf.gather(targets, indices), indices, visit);
     deviations.loss.push(largestDifference([result.loss], part(`${name}/loss`, 1)));
     deviations.gradient.push(largestDifference(result.gradient, part(`${name}/grad`, size)));

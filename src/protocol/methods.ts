@@ -26,6 +26,71 @@ const sat = z
   })
   .describe('Self-adaptive training: labels corrected by a moving average of the model’s own predictions.');
 
+const satSce = z
+  .strictObject({
+    name: z.literal('sat_sce'),
+    alpha: sat.shape.alpha,
+    startEpoch: sat.shape.startEpoch,
+    reverseWeight: z.number().min(0).default(0.3).describe('Weight of the reverse cross-entropy.'),
+  })
+  .describe('Self-adaptive training with symmetric cross-entropy.');
+
+const labelSmoothing = z
+  .strictObject({
+    name: z.literal('label_smoothing'),
+    smoothing: z.number().min(0).max(1).default(0.1).describe('Share of the label spread evenly over all classes.'),
+  })
+  .describe('Cross-entropy with smoothed labels.');
+
+const mixup = z
+  .strictObject({
+    name: z.literal('mixup'),
+    alpha: z.number().positive().default(1).describe('Both parameters of the Beta distribution of the mixing share.'),
+  })
+  .describe('Mixup: cross-entropy on mixtures of two images and of their labels.');
+
+const gce = z
+  .strictObject({
+    name: z.literal('gce'),
+    q: z.number().positive().max(1).default(0.7).describe('Between cross-entropy (towards 0) and absolute error (1).'),
+  })
+  .describe('Generalised cross-entropy.');
+
+const sce = z
+  .strictObject({
+    name: z.literal('sce'),
+    alpha: z.number().min(0).default(0.1).describe('Weight of the cross-entropy.'),
+    beta: z.number().min(0).default(1).describe('Weight of the reverse cross-entropy.'),
+    logZero: z.number().negative().default(-4).describe('What stands for log 0 in the reverse cross-entropy.'),
+  })
+  .describe('Symmetric cross-entropy.');
+
+const elr = z
+  .strictObject({
+    name: z.literal('elr'),
+    beta: z.number().min(0).lt(1).default(0.7).describe('Momentum β of the targets, which start at zero.'),
+    lambda: z.number().min(0).default(3).describe('Weight λ of the regulariser.'),
+  })
+  .describe('Early-learning regularisation: cross-entropy held near the model’s own early predictions.');
+
+const pretrainEpochs = z
+  .int()
+  .min(0)
+  .default(0)
+  .describe('Epochs of cross-entropy on the class outputs before abstention is learned.');
+
+const selectiveSat = z
+  .strictObject({ name: z.literal('selective_sat'), alpha: sat.shape.alpha, pretrainEpochs })
+  .describe('Selective classification: an extra output abstains, taught by self-adaptive targets.');
+
+const deepGamblers = z
+  .strictObject({
+    name: z.literal('deep_gamblers'),
+    reward: z.number().gt(1).default(2.2).describe('Pay-off o of a right bet; more than 1, less than the classes.'),
+    pretrainEpochs,
+  })
+  .describe('Deep Gamblers: an extra output abstains, and pays back a part of the stake.');
+
 /** The inner maximisation of the adversarial methods, with the authors' numbers. */
 const perturbation = {
   epsilon: z.number().min(0).default(0.031).describe('Radius ε of the L∞ ball, in pixels of [0, 1].'),
@@ -52,7 +117,21 @@ const tradesSat = z
   })
   .describe('TRADES whose natural term corrects the labels as self-adaptive training does.');
 
-export const methodSchema = z.discriminatedUnion('name', [erm, sat, adversarialTraining, trades, tradesSat]);
+export const methodSchema = z.discriminatedUnion('name', [
+  erm,
+  sat,
+  satSce,
+  labelSmoothing,
+  mixup,
+  gce,
+  sce,
+  elr,
+  selectiveSat,
+  deepGamblers,
+  adversarialTraining,
+  trades,
+  tradesSat,
+]);
 export type MethodConfig = z.output<typeof methodSchema>;
 export type MethodName = MethodConfig['name'];
 export type MethodOptions<N extends MethodName> = Extract<MethodConfig, { name: N }>;
@@ -61,6 +140,14 @@ export type MethodOptions<N extends MethodName> = Extract<MethodConfig, { name: 
 export const methodTitles: Record<MethodName, { short: string; long: string }> = {
   erm: { short: 'ERM', long: 'Cross-entropy with the given labels' },
   sat: { short: 'SAT', long: 'Labels corrected by the model’s own predictions' },
+  sat_sce: { short: 'SAT-SCE', long: 'Corrected labels with symmetric cross-entropy' },
+  label_smoothing: { short: 'Smoothing', long: 'Labels spread a little over all classes' },
+  mixup: { short: 'Mixup', long: 'Mixtures of two images and of their labels' },
+  gce: { short: 'GCE', long: 'A loss between cross-entropy and absolute error' },
+  sce: { short: 'SCE', long: 'Cross-entropy in both directions' },
+  elr: { short: 'ELR', long: 'Held near the model’s own early predictions' },
+  selective_sat: { short: 'Selective SAT', long: 'Abstains where its own predictions disagree with the label' },
+  deep_gamblers: { short: 'Gamblers', long: 'Abstains as a bet that pays back a part' },
   adversarial_training: { short: 'PGD-AT', long: 'Cross-entropy on adversarial images' },
   trades: { short: 'TRADES', long: 'Accuracy traded against adversarial robustness' },
   trades_sat: { short: 'TRADES+SAT', long: 'TRADES with labels corrected by the model’s own predictions' },

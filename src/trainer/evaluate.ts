@@ -42,20 +42,29 @@ function concatenate(parts: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-/** Number of rows whose arg max (the first of equals) is the label. @param logits [n · k] @param labels [n] */
-export function countCorrect(logits: Float32Array, labels: Split['labels']): number {
-  const k = logits.length / labels.length;
+/**
+ * Number of rows whose arg max (the first of equals) is the label.
+ * @param logits [n · outputs] @param labels [n] @param classes how many outputs count; the rest is for abstention
+ */
+export function countCorrect(logits: Float32Array, labels: Split['labels'], classes?: number): number {
+  const outputs = logits.length / labels.length;
   let correct = 0;
-  for (let i = 0; i < labels.length; i += 1) if (argMax(logits, i * k, k) === labels[i]) correct += 1;
+  for (let i = 0; i < labels.length; i += 1) {
+    if (argMax(logits, i * outputs, classes ?? outputs) === labels[i]) correct += 1;
+  }
   return correct;
 }
 
-/** Mean cross-entropy with hard labels, in nats. @param logits [n · k] @param labels [n] */
-export function meanCrossEntropy(logits: Float32Array, labels: Split['labels']): number {
-  const k = logits.length / labels.length;
+/**
+ * Mean cross-entropy with hard labels, in nats.
+ * @param logits [n · outputs] @param labels [n] @param classes how many outputs count; the rest is for abstention
+ */
+export function meanCrossEntropy(logits: Float32Array, labels: Split['labels'], classes?: number): number {
+  const outputs = logits.length / labels.length;
+  const k = classes ?? outputs;
   let total = 0;
   for (let i = 0; i < labels.length; i += 1) {
-    const row = logits.subarray(i * k, (i + 1) * k);
+    const row = logits.subarray(i * outputs, i * outputs + k);
     const highest = row[argMax(row, 0, k)] ?? 0;
     let sum = 0;
     for (const value of row) sum += Math.exp(value - highest);

@@ -155,4 +155,22 @@ print(json.dumps([draw(s) for s in (0, 12345, 2**32 - 1, [0, 2, 7, 391], [429496
     expect(differences).toHaveLength(5 * 1002);
     expect(Math.max(...differences)).toBeLessThan(1e-15);
   });
+
+  it.each([
+    [0.2, 0.2],
+    [1, 1],
+    [0.5, 3],
+    [8, 8],
+  ])('draws from Beta(%d, %d)', (a, b) => {
+    const program = `
+import json, sys, numpy as np
+print(json.dumps([np.random.RandomState(s).beta(${a}, ${b}, 300).tolist() for s in (0, 7)]))`;
+    const theirs = JSON.parse(runPython(program)) as number[][];
+    [0, 7].forEach((seed, i) => {
+      const random = new NumpyRandom(seed);
+      const ours = times(300, () => random.beta(a, b));
+      const differences = ours.map((value, j) => Math.abs(value - (theirs[i]?.[j] ?? NaN)));
+      expect(Math.max(...differences)).toBeLessThan(1e-12);
+    });
+  });
 });

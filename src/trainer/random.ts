@@ -124,6 +124,56 @@ export class NumpyRandom {
     return factor * y;
   }
 
+  /** `beta(a, b)`, by Jöhnk's algorithm for small parameters and as a ratio of gammas otherwise. */
+  beta(a: number, b: number): number {
+    if (a > 1 || b > 1) {
+      const x = this.gamma(a);
+      return x / (x + this.gamma(b));
+    }
+    for (;;) {
+      const [u, v] = [this.random(), this.random()];
+      const [x, y] = [u ** (1 / a), v ** (1 / b)];
+      if (x + y > 1) continue;
+      if (x + y > 0) return x / (x + y);
+      // Both powers are too small for a double.
+      const [logX, logY] = [Math.log(u) / a, Math.log(v) / b];
+      const largest = Math.max(logX, logY);
+      return Math.exp(logX - largest - Math.log(Math.exp(logX - largest) + Math.exp(logY - largest)));
+    }
+  }
+
+  /** `standard_gamma(shape)` (Marsaglia and Tsang 2000 above 1, Ahrens and Dieter below). */
+  private gamma(shape: number): number {
+    if (shape === 1) return -Math.log(1 - this.random());
+    if (shape < 1) {
+      for (;;) {
+        const u = this.random();
+        const v = -Math.log(1 - this.random());
+        if (u <= 1 - shape) {
+          const x = u ** (1 / shape);
+          if (x <= v) return x;
+        } else {
+          const y = -Math.log((1 - u) / shape);
+          const x = (1 - shape + shape * y) ** (1 / shape);
+          if (x <= v + y) return x;
+        }
+      }
+    }
+    const b = shape - 1 / 3;
+    const c = 1 / Math.sqrt(9 * b);
+    for (;;) {
+      let x: number;
+      let v: number;
+      do {
+        x = this.randn();
+        v = 1 + c * x;
+      } while (v <= 0);
+      v = v ** 3;
+      const u = this.random();
+      if (u < 1 - 0.0331 * x ** 4 || Math.log(u) < 0.5 * x * x + b * (1 - v + Math.log(v))) return b * v;
+    }
+  }
+
   /** The state, as `get_state()` gives it: it can be saved, and set in NumPy. */
   getState(): NumpyRandomState {
     return { key: this.state.slice(), position: this.position, spareNormal: this.spareNormal };

@@ -14,7 +14,7 @@ import { prepareTrainingData, type Part, type TrainingData } from './data/prepar
 import type { DataSet } from './data/types';
 import { countCorrect, createPredict, meanCrossEntropy } from './evaluate';
 import type { EventSink } from './eventStream';
-import { createMethod } from './methods/registry';
+import { createMethod, methodOutputs } from './methods/registry';
 import { withNormalization } from './models/model';
 import { createModel } from './models/registry';
 import { oneHot } from './ops/crossEntropy';
@@ -22,6 +22,7 @@ import { createOptimizer } from './optimizers/registry';
 import { learningRateAt } from './optimizers/schedule';
 import { Problem } from './problem';
 import type { Runtime } from './runtimes';
+import { areaUnderRiskCoverage, coverageTable, selectiveAnswers, type SelectiveAnswers } from './selective';
 import { describeSoftTargets } from './softTargets';
 import { createTrainStep, type StepInputs } from './step';
 import * as tf from './tf';
@@ -92,16 +93,16 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
 type Session = ReturnType<typeof createSession>;
 
 function createSession({ folder, config, dataSet, runtime, events }: TrainingRun, data: TrainingData) {
-  const outputs = dataSet.classNames.length;
+  const classes = dataSet.classNames.length;
   const model = withNormalization(
     createModel(config.model, {
       input: dataSet.shape,
-      outputs,
+      outputs: methodOutputs(config.method.name, classes),
       random: batchRandom(config.seed, randomStreams.weights, 0, 0),
     }),
     dataSet.normalization,
   );
-  const targets = oneHot(data.given, outputs);
+  const targets = oneHot(data.given, classes);
   const method = createMethod(config.method, { targets });
   const optimizer = createOptimizer(config.optimizer, [...model.weights, ...(method.weights ?? [])]);
   const keeper = new CheckpointKeeper(
@@ -203,7 +204,8 @@ function stepInputs({ config }: TrainingRun, session: Session, rows: Int32Array,
 async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progress): Promise<void> {
   const { config, dataSet, events } = run;
   const { data, images, method, trained, keeper, predict } = session;
-  const share = (logits: Float32Array, labels: Int32Array) => countCorrect(logits, labels) / labels.length;
+  const classes = dataSet.classNames.length;
+  const share = (logits: Float32Array, labels: Int32Array) => countCorrect(logits, labels, classes) / labels.length;
 
   const test = await predict(images.test, dataSet.test.labels.length);
   const training = await predict(images.train.given, data.train.length);
@@ -211,7 +213,7 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   const clean = (part: Part, { replaced }: PartImages, logits: Float32Array) =>
     replaced ? predict(replaced, part.length) : logits;
   const values: Record<string, number> = {
-    'test/loss': meanCrossEntropy(test, dataSet.test.labels),
+    'test/loss': meanCrossEntropy(test, dataSet.test.labels, classes),
     'test/accuracy': share(test, dataSet.test.labels),
     'train_eval/accuracy': share(training, data.train.given),
     'train_eval/clean_accuracy': share(await clean(data.train, images.train, training), data.train.labels),
@@ -224,15 +226,25 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
       data.validation.labels,
     );
   }
+  if (methodOutputs(config.method.name, classes) > classes) {
+    Object.assign(values, selectiveMetrics(selectiveAnswers(test, dataSet.test.labels, classes)));
+  }
   if (method.softTargets) {
-    const k = dataSet.classNames.length;
-    const rows = method.softTargets.dataSync<'float32'>().subarray(0, data.train.length * k);
+    const rows = method.softTargets.dataSync<'float32'>().subarray(0, data.train.length * classes);
     const { recovery, entropy } = describeSoftTargets(rows, data.train.labels);
     values['sat/label_recovery'] = recovery;
     values['sat/target_entropy'] = entropy;
   }
   events.emit({ event: 'metrics', step: progress.step, epoch: progress.epoch, time: now(), values });
   await keepBest(config, values, progress, () => keeper.saveBest(trained, progress));
+}
+
+/** Selective risk at some coverages, and the area under its curve. */
+function selectiveMetrics(answers: SelectiveAnswers): Record<string, number> {
+  const points = coverageTable(answers, [95, 90, 80, 70]);
+  const values: Record<string, number> = { 'selective/aurc': areaUnderRiskCoverage(answers) };
+  for (const { coverage, accepted, errors } of points) values[`selective/risk@${coverage}`] = errors / accepted;
+  return values;
 }
 
 async function keepBest(

@@ -2,7 +2,7 @@ import type { MethodOptions } from '../../protocol/methods';
 import { signedSteps } from '../attacks/signedSteps';
 import { crossEntropy } from '../ops/crossEntropy';
 import * as tf from '../tf';
-import { withAdversarial, type Method } from './method';
+import { withChanges, type Method } from './method';
 
 /**
  * Adversarial training (Madry et al., ICLR 2018): cross-entropy on images that PGD has perturbed to raise it, begun at a
@@ -15,10 +15,8 @@ export function adversarialTraining(options: MethodOptions<'adversarial_training
       const { images, targets, random } = batch;
       const noise = tf.mul(tf.sub(tf.mul(random.uniform(images.shape), 2), 1), options.epsilon);
       const start = tf.clipByValue(tf.add<tf.Tensor4D>(images, noise), 0, 1);
-      return withAdversarial(
-        batch,
-        signedSteps(model, images, start, (logits) => crossEntropy(logits, targets), options),
-      );
+      const adversarial = signedSteps(model, images, start, (logits) => crossEntropy(logits, targets), options);
+      return withChanges(batch, { adversarial });
     },
     loss: (model, { adversarial, targets }) => {
       if (!adversarial) throw new Error('the batch was not prepared');

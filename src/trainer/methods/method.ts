@@ -1,7 +1,7 @@
 import type { Model } from '../models/model';
 import type { Weight } from '../models/weights';
 import type { StepRandom } from '../runtimes/program';
-import type * as tf from '../tf';
+import * as tf from '../tf';
 
 /** One mini-batch. */
 export interface Batch {
@@ -19,19 +19,24 @@ export interface Batch {
   adversarial?: tf.Tensor4D;
 }
 
-/** The batch with perturbed images. Its epoch stays unread, as it is what a runtime must record a step anew for. */
-export function withAdversarial(batch: Batch, adversarial: tf.Tensor4D): Batch {
+/** The batch with other tensors. Its epoch stays unread, as it is what a runtime must record a step anew for. */
+export function withChanges(batch: Batch, changes: Partial<Pick<Batch, 'images' | 'targets' | 'adversarial'>>): Batch {
   const { images, targets, indices, random } = batch;
   return {
     images,
     targets,
     indices,
     random,
-    adversarial,
+    ...changes,
     get epoch() {
       return batch.epoch;
     },
   };
+}
+
+/** The outputs of the classes, without one for abstention. @param logits [n, K + 1] @returns [n, K] */
+export function classLogits(logits: tf.Tensor2D, classes: number): tf.Tensor2D {
+  return tf.slice(logits, [0, 0], [-1, classes]);
 }
 
 export interface BatchResult {

@@ -1,8 +1,16 @@
 import type { MethodConfig, MethodName, MethodOptions } from '../../protocol/methods';
 import { adversarialTraining } from './adversarialTraining';
+import { deepGamblers } from './deepGamblers';
+import { elr } from './elr';
 import { erm } from './erm';
+import { gce } from './gce';
+import { labelSmoothing } from './labelSmoothing';
 import type { Method, MethodContext } from './method';
+import { mixup } from './mixup';
 import { sat } from './sat';
+import { satSce } from './satSce';
+import { sce } from './sce';
+import { selectiveSat } from './selectiveSat';
 import { trades } from './trades';
 import { tradesSat } from './tradesSat';
 
@@ -11,6 +19,14 @@ type Factories = { [N in MethodName]: (options: MethodOptions<N>, context: Metho
 const factories: Factories = {
   erm,
   sat,
+  sat_sce: satSce,
+  label_smoothing: labelSmoothing,
+  mixup,
+  gce,
+  sce,
+  elr,
+  selective_sat: selectiveSat,
+  deep_gamblers: deepGamblers,
   adversarial_training: adversarialTraining,
   trades,
   trades_sat: tradesSat,
@@ -23,4 +39,12 @@ export function createMethod<N extends MethodName>(
 ): Method {
   const name: N = options.name;
   return factories[name](options, context);
+}
+
+/** Methods whose network has one output more than there are classes, for abstention. */
+const abstaining: ReadonlySet<MethodName> = new Set(['selective_sat', 'deep_gamblers']);
+
+/** How many outputs a method's network has. */
+export function methodOutputs(name: MethodName, classes: number): number {
+  return abstaining.has(name) ? classes + 1 : classes;
 }

@@ -32,8 +32,13 @@ export function updateTargets(
 ): tf.Tensor2D {
   const old = tf.gather(softTargets, indices);
   const updated = tf.add<tf.Tensor2D>(tf.mul(old, alpha), tf.mul(probabilities(logits), 1 - alpha));
-  softTargets.assign(tf.tensorScatterUpdate(softTargets, tf.expandDims(indices, 1), updated));
+  scatterRows(softTargets, indices, updated);
   return updated;
+}
+
+/** Puts rows into a matrix. @param rows [n, K] @param indices where. int32 [n] */
+export function scatterRows(matrix: tf.Variable, indices: tf.Tensor1D, rows: tf.Tensor): void {
+  matrix.assign(tf.tensorScatterUpdate(matrix, tf.expandDims(indices, 1), rows));
 }
 
 /** w_i = max_j t_ij, rescaled to mean 1 within the batch. @param targets [n, K] @returns [n] */

@@ -4,7 +4,7 @@ import type { Model } from '../models/model';
 import { crossEntropy } from '../ops/crossEntropy';
 import { klDivergence } from '../ops/divergence';
 import * as tf from '../tf';
-import { withAdversarial, type Batch, type BatchResult, type Method } from './method';
+import { withChanges, type Batch, type BatchResult, type Method } from './method';
 
 /** Standard deviation of the random start, in pixels of [0, 1]; the authors' number, no option of theirs. */
 const startDeviation = 0.001;
@@ -30,7 +30,7 @@ export function perturbed(model: Model, batch: Batch, options: Perturbation): Ba
   const natural = model.forward(images, 'eval');
   const start = tf.add<tf.Tensor4D>(images, tf.mul(random.normal(images.shape), startDeviation));
   const adversarial = signedSteps(model, images, start, (logits) => tf.sum(klDivergence(natural, logits)), options);
-  return withAdversarial(batch, adversarial);
+  return withChanges(batch, { adversarial });
 }
 
 /** The natural term, and β times the mean divergence. */

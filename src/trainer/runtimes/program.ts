@@ -10,6 +10,8 @@ export interface StepRandom {
   normal(shape: number[]): tf.Tensor;
   /** Uniform numbers in [0, 1), NumPy's `random_sample`. */
   uniform(shape: number[]): tf.Tensor;
+  /** A share in [0, 1], NumPy's `beta`. A scalar. */
+  beta(a: number, b: number): tf.Scalar;
   /** A permutation of 0 … n − 1. int32 [n] */
   permutation(n: number): tf.Tensor1D;
 }
@@ -61,6 +63,7 @@ export function stepRandom(use: (draw: Draw) => tf.Tensor): StepRandom {
   return {
     normal: (shape) => use(fill(shape, (random) => random.randn())),
     uniform: (shape) => use(fill(shape, (random) => random.random())),
+    beta: (a, b) => use(fill([], (random) => random.beta(a, b))) as tf.Scalar,
     permutation: (n) => use({ shape: [n], values: (random) => random.permutation(n) }) as tf.Tensor1D,
   };
 }
