@@ -35,18 +35,18 @@ describe('the description of a run', () => {
   it('does with whatever another version or a damaged file says', () => {
     expect(describeConfig({})).toBe('no noise');
     expect(describeConfig({ method: 'sat', data: null, seed: 'x' })).toBe('no noise');
-    expect(describeConfig({ method: { name: 'trades' }, data: { name: 'svhn', noise: { rate: '?' } } })).toBe(
-      'svhn, trades, no noise',
+    expect(describeConfig({ method: { name: 'pencil' }, data: { name: 'svhn', noise: { rate: '?' } } })).toBe(
+      'svhn, pencil, no noise',
     );
   });
 });
 
 describe('the name of a method', () => {
   it('is its short title, or what the configuration says', () => {
-    expect(['erm', 'sat', 'trades', 'toString'].map((name) => methodLabel({ method: { name } }))).toEqual([
+    expect(['erm', 'sat', 'pencil', 'toString'].map((name) => methodLabel({ method: { name } }))).toEqual([
       'ERM',
       'SAT',
-      'trades',
+      'pencil',
       'toString',
     ]);
     expect(methodLabel({})).toBe('');

@@ -102,13 +102,7 @@ export async function resumeRun(run: Run, tools: Tools, checkpoint?: string): Pr
   if (!existsSync(from)) {
     throw new Error(`${run.name} has no checkpoint to resume from (${from}). Start it anew.`);
   }
-  // Making a folder succeeds for one caller only: two resumes at once must not become two trainers.
-  const lock = join(run.folder, '.resuming');
-  try {
-    await mkdir(lock);
-  } catch {
-    throw new Error(`${run.name} is being resumed already. If that is not so, delete ${lock}.`);
-  }
+  const release = await holdRun(run);
   try {
     // Another resume may have come and gone between the first look and the lock.
     await run.refresh();
@@ -118,8 +112,27 @@ export async function resumeRun(run: Run, tools: Tools, checkpoint?: string): Pr
     await rm(join(run.folder, runFiles.stopRequest), { force: true });
     await superviseRun(run.folder, ['--resume', from], tools);
   } finally {
-    await rm(lock, { recursive: true, force: true });
+    await release(run.folder);
   }
+}
+
+const lockName = '.resuming';
+
+/**
+ * Keeps others from resuming or moving a run: two resumes at once must not become two trainers, and no trainer may lose
+ * its folder.
+ * @returns what lets it go, wherever its folder is by then
+ * @throws Error in words when somebody else has it
+ */
+export async function holdRun(run: Run): Promise<(folder: string) => Promise<void>> {
+  const lock = join(run.folder, lockName);
+  try {
+    // Making a folder succeeds for one caller only.
+    await mkdir(lock);
+  } catch {
+    throw new Error(`${run.name} is being resumed and will be running. If that is not so, delete ${lock}.`);
+  }
+  return (folder) => rm(join(folder, lockName), { recursive: true, force: true });
 }
 
 /** @throws Error in words when the run, or its process, still lives */

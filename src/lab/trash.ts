@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { refuseWhileAlive } from './launch';
+import { holdRun, refuseWhileAlive } from './launch';
 import type { Run } from './run';
 import { runsFolderOf, trashName, uniqueId } from './store';
 
@@ -9,9 +9,19 @@ import { runsFolderOf, trashName, uniqueId } from './store';
 export async function trashRun(run: Run): Promise<void> {
   await run.refresh();
   refuseWhileAlive(run, 'delete');
-  const trash = join(runsFolderOf(run), trashName);
-  await mkdir(trash, { recursive: true });
-  await rename(run.folder, join(trash, run.id));
+  const release = await holdRun(run);
+  let folder = run.folder;
+  try {
+    // It may have been resumed between the first look and the lock.
+    await run.refresh();
+    refuseWhileAlive(run, 'delete');
+    const trash = join(runsFolderOf(run), trashName);
+    await mkdir(trash, { recursive: true });
+    await rename(folder, join(trash, run.id));
+    folder = join(trash, run.id);
+  } finally {
+    await release(folder);
+  }
 }
 
 /**

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { writeAtomic } from '../../formats/atomicFile';
 import { installedFiles, type InstalledRuntime } from '../../protocol/installedRuntime';
 import { formatBytes } from '../format';
+import { identify } from '../processes';
 import type { Tools } from '../launch';
 import { placeBinding } from './binding';
 import { claim } from './claim';
@@ -76,11 +77,17 @@ async function sweep(folder: string): Promise<void> {
   const current = (await readInstalled(folder))?.id;
   for (const name of await readdir(folder)) {
     const place = join(folder, name);
-    const left = /^\.(staging|removing)-\d+-[0-9a-f]{6}$|^(\.claim-.*|current)\.json\.\d+-\d+\.tmp$/.test(name);
+    const left = /^\.(staging|removing)-\d+-[0-9a-f]{6}$|^current\.json\.\d+-\d+\.tmp$/.test(name) || isDeadClaim(name);
     const replaced = name !== current && (await isInstalled(place));
     if (left) await rm(place, { recursive: true, force: true, maxRetries: 3 });
     else if (replaced) await discard(place);
   }
+}
+
+/** What a claim was written through, and its writer died of. A living one is about to be withdrawn by its owner. */
+function isDeadClaim(name: string): boolean {
+  const pid = /^\.claim-.*\.json\.(\d+)-\d+\.tmp$/.exec(name)?.[1];
+  return pid !== undefined && identify(Number(pid)) === undefined;
 }
 
 /** A deletion that is killed half-way leaves a name that the next sweep knows. */
