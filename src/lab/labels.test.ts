@@ -64,6 +64,24 @@ describe('labels side by side', () => {
     ).toEqual(['digits · small-cnn', 'mnist · small-cnn', 'digits · resnet20']);
   });
 
+  it('name other settings where two runs would read the same, and only what changes the numbers', () => {
+    const sat = (alpha: number, seed: number) => {
+      const method = { name: 'sat' as const, alpha, startEpoch: 3 };
+      return resolveConfig({ method, seed, evaluate: { every: 1 + seed }, name: `run ${seed}` });
+    };
+    expect(distinguishingLabels([sat(0.6, 0), sat(0.6, 1), sat(0.9, 0)])).toEqual([
+      'alpha 0.6 · seed 0',
+      'alpha 0.6 · seed 1',
+      'alpha 0.9 · seed 0',
+    ]);
+    const erm = resolveConfig({ method: { name: 'erm' } });
+    expect(distinguishingLabels([erm, sat(0.6, 0), sat(0.9, 0)])).toEqual([
+      'ERM',
+      'SAT · alpha 0.6',
+      'SAT · alpha 0.9',
+    ]);
+  });
+
   it('fall back to method and noise where nothing differs, or there is one run', () => {
     expect(distinguishingLabels([run('sat', 0.4), run('sat', 0.4)])).toEqual(['SAT · 40 % noise', 'SAT · 40 % noise']);
     expect(distinguishingLabels([run('erm', 0)])).toEqual(['ERM · no noise']);
