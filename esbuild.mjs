@@ -18,6 +18,18 @@ const withoutNodeFetch = {
   },
 };
 
+/** tfjs-node asks for all of tfjs, of which only the core is used; and for protocol buffers that only its summaries need. */
+const tfjsNode = {
+  name: 'tfjs-node',
+  setup(b) {
+    b.onResolve({ filter: /^@tensorflow\/tfjs$/ }, () => ({
+      path: join(root, 'src/trainer/runtimes/tensorflow/union.ts'),
+    }));
+    b.onResolve({ filter: /\/proto\/api_pb$/ }, () => ({ path: 'api_pb', namespace: 'nothing' }));
+    b.onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: '' }));
+  },
+};
+
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -35,15 +47,17 @@ const node = {
   format: 'cjs',
   target: 'node20',
   mainFields: ['module', 'main'],
-  plugins: [withoutNodeFetch],
+  plugins: [withoutNodeFetch, tfjsNode],
 };
 
 const bundles = [
   { ...node, entryPoints: ['src/extension/extension.ts'], outfile: 'dist/extension.js', external: ['vscode'] },
   { ...node, entryPoints: ['src/cli/sat.ts'], outfile: 'dist/sat.js', banner: { js: '#!/usr/bin/env node' } },
   { ...node, entryPoints: ['src/lab/supervisor.ts'], outfile: 'dist/supervisor.js' },
+  { ...node, entryPoints: ['src/lab/runtimeInstall/smoke.ts'], outfile: 'dist/runtimeSmoke.js' },
   { ...node, entryPoints: ['src/trainer/main.ts'], outfile: 'dist/trainer.js' },
   { ...node, entryPoints: ['bench/parity/main.ts'], outfile: 'out/parity.js' },
+  { ...node, entryPoints: ['bench/train/subject.ts'], outfile: 'out/benchTrain.js' },
   {
     ...node,
     entryPoints: ['scripts/demo.ts'],

@@ -39,6 +39,12 @@ export class Fixture {
     return data;
   }
 
+  bytes(name: string): Uint8Array {
+    const { data } = this.tensor(name);
+    if (!(data instanceof Uint8Array)) throw new Error(`${this.name}: ${name} does not hold bytes`);
+    return data;
+  }
+
   shape(name: string): number[] {
     return this.tensor(name).shape;
   }

@@ -1,6 +1,7 @@
 import { assign } from '../../src/trainer/checkpoint/checkpoint';
 import { NumpyRandom } from '../../src/trainer/random';
-import { convolutionBlock, globalAveragePool, linear } from '../../src/trainer/models/layers';
+import { convolutionBlock, linear } from '../../src/trainer/models/layers';
+import { globalAveragePool } from '../../src/trainer/ops/globalAveragePool';
 import type { Model } from '../../src/trainer/models/model';
 import { toFileLayout, type Weight } from '../../src/trainer/models/weights';
 import type { Optimizer } from '../../src/trainer/optimizers/optimizer';

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { eager, type Compile } from '../../src/trainer/runtimes/program';
 import { Fixture, casesIn, passes, type Check } from './fixture';
-import { replayNoise } from './noise';
+import { replayImageNoise, replayNoise } from './noise';
 import { canReplayTraining, replayTraining } from './training';
 import { replayUnitLosses } from './unitLosses';
 
@@ -19,6 +19,7 @@ export function replayCase(root: string, name: string, compile: Compile = eager)
   if (canReplayTraining(kind)) return { name, checks: replayTraining(fixture, compile), unsupported: [] };
   if (kind === 'unit_losses') return { name, ...replayUnitLosses(fixture) };
   if (kind === 'noise') return { name, checks: replayNoise(fixture), unsupported: [] };
+  if (kind === 'image_noise') return { name, checks: replayImageNoise(fixture), unsupported: [] };
   return { name, checks: [], unsupported: [kind] };
 }
 

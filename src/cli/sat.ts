@@ -6,6 +6,7 @@ import './context';
 import { presetsCommand } from './presets';
 import { rerunCommand } from './rerunCommand';
 import { runCommand } from './runCommand';
+import { runtimeCommand } from './runtimeCommand';
 import { deleteCommand, listCommand, resumeCommand, showCommand, stopCommand } from './runsCommands';
 import { sweepCommand } from './sweepCommand';
 
@@ -26,6 +27,7 @@ function program(): Command {
     rerunCommand(),
     deleteCommand(),
     dataCommand(),
+    runtimeCommand(),
     presetsCommand(),
   ]) {
     sat.addCommand(command);

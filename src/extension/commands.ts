@@ -10,6 +10,7 @@ import { restoreRun, trashRun } from '../lab/trash';
 import { runFiles } from '../protocol/run';
 import type { Lab } from './lab';
 import type { PanelManager } from './panel';
+import { installRuntimeCommand, removeRuntimeCommand, showRuntimeCommand } from './runtime';
 import { createConfigFile, startFileCommand, startRunCommand } from './startRun';
 import type { Sweeps } from './sweeps';
 import type { Node, RunsTree } from './tree';
@@ -102,6 +103,9 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       tree.filter = '';
     },
     refresh: () => lab.refresh(),
+    installRuntime: () => installRuntimeCommand(lab.tools),
+    removeRuntime: () => removeRuntimeCommand(),
+    showRuntime: () => showRuntimeCommand(lab.tools),
   };
   return vscode.Disposable.from(
     ...Object.entries(commands).map(([name, run]) =>

@@ -66,26 +66,46 @@ export function decodeNpy(bytes: Uint8Array, file: string): NpyArray {
   if (start > bytes.length) {
     throw new Error(`${file} is cut short: its header should end at byte ${start} of ${bytes.length}. Get it again.`);
   }
-  const { order, type, fortran, shape } = parseHeader(new TextDecoder().decode(bytes.subarray(headerAt, start)), file);
+  const header = parseHeader(new TextDecoder().decode(bytes.subarray(headerAt, start)), file);
+  return arrayOf(header, bytes.subarray(start), file);
+}
+
+/** How the bytes of an array are to be read. */
+export interface NpyLayout {
+  /** `>` for the larger end first. */
+  order: string;
+  /** Kind and bytes of a value, such as `f4`. */
+  type: string;
+  /** Column-major. */
+  fortran: boolean;
+  shape: number[];
+}
+
+/**
+ * The values of an array, row-major.
+ * @param file its name, for messages
+ * @throws Error when the values are other than numbers or booleans, or not as many as the shape says
+ */
+export function arrayOf({ order, type, fortran, shape }: NpyLayout, bytes: Uint8Array, file: string): NpyArray {
   const make = types.get(type);
   if (!make) {
     throw new Error(`${file} holds values of type '${type}'; only ${[...types.keys()].join(', ')} are read.`);
   }
   const itemSize = Number(type.slice(1));
   const expected = sizeOf(shape) * itemSize;
-  if (bytes.length - start !== expected) {
+  if (bytes.length !== expected) {
     throw new Error(
-      `${file} is damaged: its shape [${shape.join(', ')}] asks for ${expected} bytes of data, ${bytes.length - start} are there. Get it again.`,
+      `${file} is damaged: its shape [${shape.join(', ')}] asks for ${expected} bytes of data, ${bytes.length} are there. Get it again.`,
     );
   }
-  const copy = new Uint8Array(bytes.subarray(start));
+  const copy = new Uint8Array(bytes);
   if (order === '>') for (let at = 0; at < copy.length; at += itemSize) copy.subarray(at, at + itemSize).reverse();
   const data = make((fortran ? toRowMajor(copy, shape, itemSize) : copy).buffer);
   return { shape, data };
 }
 
 /** The header is a Python literal that NumPy itself writes in one form. */
-function parseHeader(text: string, file: string) {
+function parseHeader(text: string, file: string): NpyLayout {
   const descr = /'descr':\s*'([<>|=]?)(\w+)'/.exec(text);
   const fortran = /'fortran_order':\s*(True|False)/.exec(text);
   const shape = /'shape':\s*\(([\d\s,L]*)\)/.exec(text);
@@ -94,7 +114,7 @@ function parseHeader(text: string, file: string) {
   }
   const dimensions = (shape[1] ?? '').split(',').filter((n) => n.trim() !== '');
   return {
-    order: descr[1],
+    order: descr[1] ?? '',
     type: descr[2] ?? '',
     fortran: fortran[1] === 'True',
     shape: dimensions.map((n) => Number.parseInt(n, 10)),

@@ -215,7 +215,7 @@ describe('a sweep', () => {
   it('gives a clean cell for a null', async () => {
     const noise = { type: 'corrupted_label', rate: 0.4 };
     const all = await cells({ data: { noise: { ...noise, rate: 0.1 } }, sweep: { 'data.noise': [null, noise] } });
-    expect(all.map(({ config }) => config.data.noise?.rate)).toEqual([undefined, 0.4]);
+    expect(all.map(({ config }) => config.data.noise)).toEqual([undefined, noise]);
   });
 
   it('says whether the file is one', async () => {
@@ -306,6 +306,12 @@ describe('a message', () => {
     [{ data: { name: 'digits', noise: { type: 'corrupted_label', rate: 1.4 } } }, 'data.noise.rate', /at most 1/],
     [{ data: { name: 'digits', noise: { type: 'corrupted_label', rate: -0.1 } } }, 'data.noise.rate', /at least 0/],
     [{ data: { name: 'digits', noise: { type: 'corrupted_label' } } }, 'data.noise.rate', /missing, expected a number/],
+    [
+      { data: { name: 'digits', noise: { type: 'asymmetric', rate: 0.4, map: { cat: 5 } } } },
+      'data.noise.map.cat',
+      /expected the number of a class/,
+    ],
+    [{ model: { name: 'wrn', depth: 30 } }, 'model.depth', /expected 6n \+ 4/],
     [{ optimizer: { name: 'sgd', learningRate: 0 } }, 'optimizer.learningRate', /more than 0, found 0/],
     [{ method: { name: 'stas' } }, 'method.name', /"erm" or "sat", found "stas"/],
     [{ runtime: 'cuda' }, 'runtime', /"auto" or "tensorflow" or "wasm", found "cuda"/],

@@ -272,6 +272,8 @@ function describeIssue(issue: z.core.$ZodIssue, config: unknown): Described[] {
       ];
     case 'invalid_union':
       return [{ keys, message: unionMessage(keys, found) }];
+    case 'invalid_key':
+      return [{ keys, message: issue.issues[0]?.message ?? issue.message }];
     default:
       return [{ keys, message: issue.message }];
   }

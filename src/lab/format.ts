@@ -20,6 +20,13 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** "81 kB", "274 MB", "3.4 GB". */
+export function formatBytes(bytes: number): string {
+  const unit = ['kB', 'MB', 'GB'].findLast((_, power) => bytes >= 1000 ** (power + 1)) ?? 'kB';
+  const value = bytes / { kB: 1e3, MB: 1e6, GB: 1e9 }[unit as 'kB' | 'MB' | 'GB'];
+  return `${value >= 10 ? Math.round(value) : Number(value.toFixed(1))} ${unit}`;
+}
+
 /** "test/accuracy" as "test accuracy". */
 export function metricWords(name: string): string {
   return name.replace(/[/_]/g, ' ');

@@ -22,6 +22,16 @@ describe('the description of a run', () => {
     expect(describeConfig(run('sat', rate))).toBe(`digits, SAT, ${text}`);
   });
 
+  it.each([
+    [{ type: 'pair_flip', rate: 0.45 }, '45 % pair flip'],
+    [{ type: 'Gaussian', rate: 0.4 }, '40 % Gaussian'],
+    [{ type: 'label_file', file: 'human.json', key: 'worse_label' }, 'label file worse_label'],
+    [{ type: 'label_file', file: 'labels.txt' }, 'label file'],
+  ] as const)('names other noise than the authors’ on labels: %o', (config, text) => {
+    const described = describeConfig(resolveConfig({ data: { name: 'digits', noise: config } }));
+    expect(described).toBe(`digits, SAT, ${text}`);
+  });
+
   it('does with whatever another version or a damaged file says', () => {
     expect(describeConfig({})).toBe('no noise');
     expect(describeConfig({ method: 'sat', data: null, seed: 'x' })).toBe('no noise');
@@ -79,6 +89,15 @@ describe('labels side by side', () => {
       'ERM',
       'SAT · alpha 0.6',
       'SAT · alpha 0.9',
+    ]);
+  });
+
+  it('tell sizes of a model apart', () => {
+    const sizes = [{ name: 'resnet18', width: 8 }, { name: 'resnet18' }, { name: 'wrn', depth: 28 }] as const;
+    expect(distinguishingLabels(sizes.map((model) => resolveConfig({ model })))).toEqual([
+      'resnet18 width 8',
+      'resnet18 width 64',
+      'wrn-28-10',
     ]);
   });
 

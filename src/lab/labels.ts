@@ -36,7 +36,7 @@ function labelsBy(parts: readonly Part[], configs: readonly Loose[]): string[] {
 
 /** What the usual parts say already, and what does not change the numbers. */
 const unnamed =
-  /^(version|name|notes|tags|seed|runtime|device|(metrics|evaluate|checkpoint)\..*|data\.root|.*\.(name|type)|data\.noise\.rate)$/;
+  /^(version|name|notes|tags|seed|runtime|device|(metrics|evaluate|checkpoint)\..*|data\.root|.*\.(name|type)|data\.noise\.rate|model\.(width|depth|widenFactor))$/;
 
 /** A part for each setting of the configurations that has more than one value, called by its last key. */
 function otherSettings(configs: readonly Loose[]): Part[] {
@@ -71,12 +71,17 @@ function dataLabel(config: Loose): string {
 }
 
 function modelLabel(config: Loose): string {
-  return text(config, 'model', 'name');
+  const [width, depth, widenFactor] = ['width', 'depth', 'widenFactor'].map((key) => at(config, 'model', key));
+  const sizes = typeof depth === 'number' && typeof widenFactor === 'number' ? `-${depth}-${widenFactor}` : '';
+  return `${text(config, 'model', 'name')}${sizes}${typeof width === 'number' ? ` width ${width}` : ''}`;
 }
 
 function noiseLabel(config: Loose): string {
+  const type = text(config, 'data', 'noise', 'type');
+  const kind = type === '' || type === 'corrupted_label' ? 'noise' : type.replaceAll('_', ' ');
   const rate = at(config, 'data', 'noise', 'rate');
-  return typeof rate === 'number' && rate > 0 ? `${Number((rate * 100).toFixed(2))} % noise` : 'no noise';
+  if (typeof rate === 'number' && rate > 0) return `${Number((rate * 100).toFixed(2))} % ${kind}`;
+  return type === 'label_file' ? `${kind} ${text(config, 'data', 'noise', 'key')}`.trim() : 'no noise';
 }
 
 function seedLabel(config: Loose): string {

@@ -67,8 +67,8 @@ describe('isAlive', () => {
   });
 
   it.runIf(process.platform === 'linux')('takes a zombie for ended', async () => {
-    // The shell becomes a sleep, which never asks after the child that the shell had.
-    const child = await start('sh', '-c', 'true & echo $!; exec sleep 20');
+    // The shell becomes a sleep before its child ends, and a sleep never asks after a child.
+    const child = await start('sh', '-c', 'sleep 0.3 & echo $!; exec sleep 20');
     const [line] = (await once(child.stdout!, 'data')) as [Buffer];
     const pid = Number(line.toString());
     for (let i = 0; i < 100 && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')); i += 1) await sleep(20);

@@ -17,9 +17,80 @@ const corruptedLabel = z
     'Uniform random labels, as the authors inject them: the true class can be drawn, so a share rate·(1 − 1/K) is wrong.',
   );
 
-export const noiseSchema = z.discriminatedUnion('type', [corruptedLabel]);
+/** A noise that is drawn. @param rate what its rate is a share of */
+const drawn = <T extends string>(type: T, rate: string) =>
+  z.strictObject({
+    type: z.literal(type),
+    rate: z.number().min(0).max(1).describe(rate),
+    seed: corruptedLabel.shape.seed,
+    file: corruptedLabel.shape.file,
+  });
+
+const symmetric = drawn('symmetric', 'Share of the training labels that become wrong, in [0, 1].').describe(
+  'Labels drawn uniformly among the other classes, never the true one: a share rate is wrong.',
+);
+
+const asymmetric = drawn(
+  'asymmetric',
+  'Share of each class that has a target in the map, in [0, 1]. The true error rate is lower when not every class has one.',
+)
+  .extend({
+    map: z
+      .record(z.string().regex(/^\d+$/, 'expected the number of a class'), z.int().min(0))
+      .optional()
+      .describe('Which class turns into which, by number: {"9": 1}. Default: the usual map of the data set.'),
+  })
+  .describe('Labels of a class turn into those of a similar one. CIFAR-10 and CIFAR-100 have their usual maps.');
+
+const pairFlip = drawn('pair_flip', 'Share of the training labels that become wrong, in [0, 1].').describe(
+  'Labels turn into the next class, the last one into the first.',
+);
+
+const instanceDependent = drawn(
+  'instance_dependent',
+  'Mean of the flip rates of the samples (standard deviation 0.1, cut to [0, 1]), in [0, 1].',
+).describe('Wrong labels that depend on the image (Xia et al. 2020): random projections of the pixels choose them.');
+
+const labelFile = z
+  .strictObject({
+    type: z.literal('label_file'),
+    file: z
+      .string()
+      .describe(
+        'Labels of the whole training set in order, relative to this file: CIFAR-N’s .pt, .npy, .json, or text, one a line.',
+      ),
+    key: z.string().optional().describe('Which labels of a file that holds several, such as "worse_label".'),
+  })
+  .describe('Labels from a file, such as human ones (CIFAR-N).');
+
+const gaussian = drawn('Gaussian', 'Share of the training images that are replaced, in [0, 1].').describe(
+  'Images replaced by Gaussian noise with the mean and standard deviation of the data. Labels stay.',
+);
+
+const randomPixels = drawn(
+  'random_pixels',
+  'Share of the training images whose pixels are permuted, in [0, 1].',
+).describe('Pixels of an image permuted, differently for each image. Labels stay.');
+
+const shuffledPixels = drawn(
+  'shuffled_pixels',
+  'Share of the training images whose pixels are permuted, in [0, 1].',
+).describe('Pixels of an image permuted, in the same way for all of them. Labels stay.');
+
+export const noiseSchema = z.discriminatedUnion('type', [
+  corruptedLabel,
+  symmetric,
+  asymmetric,
+  pairFlip,
+  instanceDependent,
+  labelFile,
+  gaussian,
+  randomPixels,
+  shuffledPixels,
+]);
 export type NoiseConfig = z.output<typeof noiseSchema>;
 export type NoiseType = NoiseConfig['type'];
+export type NoiseOptions<T extends NoiseType> = Extract<NoiseConfig, { type: T }>;
 
 const common = {
   root: z.string().optional().describe('Folder with the data set’s own files, relative to this file.'),

@@ -67,6 +67,8 @@ export const runFiles = {
   patch: 'git.patch',
   exit: 'exit.json',
   noise: 'noise.json',
+  /** The images that a noise made, beside the record of it. */
+  noiseImages: 'noise-images.npy',
   softLabels: 'soft-labels.npy',
   checkpoints: 'checkpoints',
   /** Its presence asks the trainer to stop after the step; for platforms and places that a signal does not reach. */

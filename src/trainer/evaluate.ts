@@ -1,34 +1,35 @@
-import { imageTensor } from './data/batches';
+import type { ImageSource } from './data/imageSource';
 import type { Split } from './data/types';
 import type { Model } from './models/model';
+import { NumpyRandom } from './random';
+import type { Compile } from './runtimes/program';
 import * as tf from './tf';
 
 /** Images in one forward pass of an evaluation. */
 const evaluationBatch = 512;
 
-/** What an evaluation needs to know of the data set besides the images. */
-export interface ImageFormat {
-  shape: readonly [number, number, number];
-  /** A pixel in [0, 1] is value / pixelScale. */
-  pixelScale: number;
-}
+/** Eval-mode logits of the first n images of a source, row by row. @returns [n · outputs] */
+export type Predict = (source: ImageSource, n: number) => Promise<Float32Array>;
 
-/** Eval-mode logits of all images, row by row. @returns [n · outputs] */
-export async function predict(
-  model: Model,
-  images: Uint8Array,
-  format: ImageFormat,
-  betweenBatches: () => Promise<void>,
-): Promise<Float32Array> {
-  const size = format.shape[0] * format.shape[1] * format.shape[2];
-  const n = images.length / size;
-  const parts: Float32Array[] = [];
-  for (let from = 0; from < n; from += evaluationBatch) {
-    const bytes = images.subarray(from * size, Math.min(from + evaluationBatch, n) * size);
-    parts.push(tf.tidy(() => model.forward(imageTensor(bytes, format), 'eval').dataSync<'float32'>()));
-    await betweenBatches();
-  }
-  return concatenate(parts);
+/** Makes the forward pass of a model. @param betweenBatches lets others in */
+export function createPredict(model: Model, compile: Compile, betweenBatches: () => Promise<void>): Predict {
+  const call = { epoch: 0, random: new NumpyRandom(0) };
+  const programs = new Map<ImageSource, (rows: Int32Array) => Float32Array>();
+  const programOf = (source: ImageSource) => {
+    const program = compile((inputs) => ({ logits: model.forward(source.images(inputs), 'eval') }));
+    return (rows: Int32Array) => tf.tidy(() => program(source.inputs(rows), call).logits.dataSync<'float32'>());
+  };
+  return async (source, n) => {
+    const run = programs.get(source) ?? programOf(source);
+    programs.set(source, run);
+    const parts: Float32Array[] = [];
+    for (let from = 0; from < n; from += evaluationBatch) {
+      const length = Math.min(evaluationBatch, n - from);
+      parts.push(run(Int32Array.from({ length }, (_, i) => from + i)));
+      await betweenBatches();
+    }
+    return concatenate(parts);
+  };
 }
 
 function concatenate(parts: readonly Float32Array[]): Float32Array {

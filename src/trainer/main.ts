@@ -49,7 +49,9 @@ async function trainRun(folder: string, resume: string | undefined): Promise<num
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (signalled = true));
   const stopFile = join(folder, runFiles.stopRequest);
   try {
-    const runtime = await startRuntime(config, wasmFolder);
+    const runtime = await startRuntime(config, wasmFolder, (message) => {
+      events.emit({ event: 'log', level: 'warn', message });
+    });
     const dataSet = await loadDataSet(config.data.name, {
       ...(config.data.root ? { root: config.data.root } : {}),
       mediaFolder,

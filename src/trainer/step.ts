@@ -1,5 +1,5 @@
 import type { Batch, Method } from './methods/method';
-import type { Model } from './models/model';
+import { withRandom, type Model } from './models/model';
 import type { Optimizer } from './optimizers/optimizer';
 import { scalarTensors } from './optimizers/slots';
 import { eager, type Call, type Compile, type Moment } from './runtimes/program';
@@ -22,7 +22,8 @@ export interface StepResult {
 export type TrainStep = (inputs: StepInputs, call: Call, learningRate: number) => StepResult;
 
 /** Loss, its gradients by weight name, and the logits of one batch. The caller disposes of the tensors. */
-export function lossAndGradients(model: Model, method: Method, batch: Batch) {
+export function lossAndGradients(given: Model, method: Method, batch: Batch) {
+  const model = withRandom(given, batch.random);
   const seen = method.prepare?.(model, batch) ?? batch;
   const trainable = [...model.weights, ...(method.weights ?? [])].filter((weight) => weight.trainable);
   let logits: tf.Tensor2D | undefined;

@@ -2,9 +2,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeNpy } from '../formats/npy';
 import { decodeSafetensors } from '../formats/safetensors';
 import { configSchema } from '../protocol/config';
 import type { RunEvent } from '../protocol/events';
+import { hostImages } from './data/imageSource';
 import { loadDataSet } from './data/registry';
 import type { DataSet } from './data/types';
 import { eager } from './runtimes/program';
@@ -47,7 +49,7 @@ async function run(folder: string, config: object, { stopAt = Infinity, resumeFr
     folder,
     config: configSchema.parse(config),
     dataSet,
-    runtime: { name: 'wasm', device: 'cpu', compile: eager },
+    runtime: { name: 'wasm', device: 'cpu', compile: eager, images: hostImages },
     events: { emit: (event) => events.push(structuredClone(event)) },
     // Asked once before every step.
     stopRequested: () => first + asked++ >= stopAt,
@@ -108,6 +110,34 @@ describe('a run', () => {
     expect(noise.count).toBe(517);
     expect(noise.indices).toHaveLength(517);
     expect(events[0]).toMatchObject({ event: 'start', steps: 15, epochs: 3 });
+  });
+
+  it('tells of its label noise, and saves what came out', async () => {
+    const folder = newFolder();
+    const data = { ...satConfig.data, noise: { type: 'pair_flip', rate: 0.4 } };
+    const { events } = await run(folder, { ...satConfig, data, epochs: 1 });
+    expect(events[1]).toEqual({
+      event: 'log',
+      level: 'info',
+      message:
+        'Noise pair_flip: 574 of 1,437 training labels (39.9 %) are wrong. The transition matrix is in noise.json.',
+    });
+    const record: unknown = JSON.parse(readFileSync(join(folder, 'noise.json'), 'utf8'));
+    expect(record).toMatchObject({ type: 'pair_flip', seed: 0, count: 574, trueErrorRate: 574 / 1437 });
+    expect(record).toHaveProperty('transitionMatrix.9.0');
+  });
+
+  it('trains on noisy images, is judged by clean ones, and saves the noisy ones', async () => {
+    const folder = newFolder();
+    const noise = { type: 'shuffled_pixels', rate: 1 };
+    const config = { ...satConfig, method: { name: 'erm' }, data: { ...satConfig.data, augment: false, noise } };
+    const { events } = await run(folder, config);
+    const values = metricsOf(events).at(-1)?.values ?? {};
+    // Digits with permuted pixels are learned, and look like nothing that the model knows without the permutation.
+    expect(values['train_eval/accuracy']).toBeGreaterThan(0.5);
+    expect(values['train_eval/clean_accuracy']).toBeLessThan(0.4);
+    const file = join(folder, 'noise-images.npy');
+    expect(decodeNpy(readFileSync(file), file).shape).toEqual([1437, 8, 8, 1]);
   });
 
   it('differs with its seed', async () => {

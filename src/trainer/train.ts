@@ -6,15 +6,17 @@ import type { RunConfig } from '../protocol/config';
 import { runFiles } from '../protocol/run';
 import { loadCheckpoint, type Progress } from './checkpoint/checkpoint';
 import { CheckpointKeeper } from './checkpoint/keeper';
-import { augmentImages } from './data/augment';
-import { batchRandom, epochOrder, gatherImages, imageTensor, randomStreams } from './data/batches';
-import { prepareTrainingData, type TrainingData } from './data/prepare';
+import { drawCrops } from './data/augment';
+import { batchRandom, epochOrder, randomStreams } from './data/batches';
+import type { CreateImageSource, ImageFormat, ImageSource } from './data/imageSource';
+import { describeNoise, saveNoise } from './data/noise';
+import { prepareTrainingData, type Part, type TrainingData } from './data/prepare';
 import type { DataSet } from './data/types';
-import { countCorrect, meanCrossEntropy, predict } from './evaluate';
+import { countCorrect, createPredict, meanCrossEntropy } from './evaluate';
 import type { EventSink } from './eventStream';
 import { createMethod } from './methods/registry';
 import { withNormalization } from './models/model';
-import { models } from './models/registry';
+import { createModel } from './models/registry';
 import { oneHot } from './ops/crossEntropy';
 import { createOptimizer } from './optimizers/registry';
 import { learningRateAt } from './optimizers/schedule';
@@ -45,7 +47,7 @@ export interface TrainingRun {
 export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> {
   const { config, dataSet, events } = run;
   const data = prepareTrainingData(dataSet, config.data, config.seed);
-  if (data.noise) await writeAtomic(join(run.folder, runFiles.noise), JSON.stringify(data.noise));
+  if (data.noise) await saveNoise(run.folder, data.noise, dataSet.shape);
 
   const session = createSession(run, data);
   const { trained, keeper, stepsPerEpoch } = session;
@@ -64,6 +66,10 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
     epochs: config.epochs,
     ...(run.resumeFrom ? { fromStep: progress.step } : {}),
   });
+  if (data.noise) {
+    const message = describeNoise(data.noise.record, dataSet.train.labels.length);
+    events.emit({ event: 'log', level: 'info', message });
+  }
 
   while (progress.step < steps) {
     const finished = await trainEpoch(run, session, progress);
@@ -86,7 +92,7 @@ type Session = ReturnType<typeof createSession>;
 function createSession({ folder, config, dataSet, runtime, events }: TrainingRun, data: TrainingData) {
   const outputs = dataSet.classNames.length;
   const model = withNormalization(
-    models[config.model.name]({
+    createModel(config.model, {
       input: dataSet.shape,
       outputs,
       random: batchRandom(config.seed, randomStreams.weights, 0, 0),
@@ -104,8 +110,24 @@ function createSession({ folder, config, dataSet, runtime, events }: TrainingRun
   );
   const trained = { model, optimizer, method };
   const stepsPerEpoch = Math.ceil(data.train.length / config.batchSize);
-  const trainStep = createTrainStep(trained, runtime.compile);
-  return { data, model, method, targets, trained, keeper, trainStep, stepsPerEpoch };
+  const images = {
+    train: partImages(data.train, dataSet, runtime.images),
+    ...(data.validation.length > 0 ? { validation: partImages(data.validation, dataSet, runtime.images) } : {}),
+    test: runtime.images(dataSet.test.images, dataSet),
+  };
+  const trainStep = createTrainStep(trained, runtime.compile, images.train.given.images);
+  const predict = createPredict(model, runtime.compile, breathe);
+  return { data, images, method, targets, trained, keeper, trainStep, predict, stepsPerEpoch };
+}
+
+interface PartImages {
+  given: ImageSource;
+  /** The true images, where noise replaced some. */
+  replaced?: ImageSource;
+}
+
+function partImages({ images, cleanImages }: Part, format: ImageFormat, create: CreateImageSource): PartImages {
+  return { given: create(images, format), ...(cleanImages ? { replaced: create(cleanImages, format) } : {}) };
 }
 
 /** Goes on with the current epoch to its end. @returns false when a stop was asked for before that */
@@ -162,23 +184,14 @@ async function trainEpoch(run: TrainingRun, session: Session, progress: Progress
   return true;
 }
 
-function stepInputs(
-  { config, dataSet }: TrainingRun,
-  session: Session,
-  rows: Int32Array,
-  progress: Progress,
-): StepInputs {
-  const images = gatherImages(session.data.train.images, rows, dataSet.shape);
-  const augmented = config.data.augment
-    ? augmentImages(
-        images,
-        dataSet.shape,
-        batchRandom(config.seed, randomStreams.augmentation, progress.epoch, progress.step),
-      )
-    : images;
+function stepInputs({ config }: TrainingRun, session: Session, rows: Int32Array, progress: Progress): StepInputs {
+  const { epoch, step } = progress;
+  const crops = config.data.augment
+    ? drawCrops(rows.length, batchRandom(config.seed, randomStreams.augmentation, epoch, step))
+    : undefined;
   const indices = tf.tensor1d(rows, 'int32');
   return {
-    images: imageTensor(augmented, dataSet),
+    ...session.images.train.given.inputs(rows, crops),
     targets: tf.gather(session.targets, indices),
     indices,
   };
@@ -186,22 +199,27 @@ function stepInputs(
 
 async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progress): Promise<void> {
   const { config, dataSet, events } = run;
-  const { data, model, method, trained, keeper } = session;
-  const logitsOf = (images: Uint8Array) => predict(model, images, dataSet, breathe);
+  const { data, images, method, trained, keeper, predict } = session;
   const share = (logits: Float32Array, labels: Int32Array) => countCorrect(logits, labels) / labels.length;
 
-  const test = await logitsOf(dataSet.test.images);
-  const training = await logitsOf(data.train.images);
+  const test = await predict(images.test, dataSet.test.labels.length);
+  const training = await predict(images.train.given, data.train.length);
+  // True labels of noisy images say nothing: noise on images is judged by the images that it replaced.
+  const clean = (part: Part, { replaced }: PartImages, logits: Float32Array) =>
+    replaced ? predict(replaced, part.length) : logits;
   const values: Record<string, number> = {
     'test/loss': meanCrossEntropy(test, dataSet.test.labels),
     'test/accuracy': share(test, dataSet.test.labels),
     'train_eval/accuracy': share(training, data.train.given),
-    'train_eval/clean_accuracy': share(training, data.train.labels),
+    'train_eval/clean_accuracy': share(await clean(data.train, images.train, training), data.train.labels),
   };
-  if (data.validation.length > 0) {
-    const validation = await logitsOf(data.validation.images);
+  if (images.validation) {
+    const validation = await predict(images.validation.given, data.validation.length);
     values['val/accuracy'] = share(validation, data.validation.given);
-    values['val/clean_accuracy'] = share(validation, data.validation.labels);
+    values['val/clean_accuracy'] = share(
+      await clean(data.validation, images.validation, validation),
+      data.validation.labels,
+    );
   }
   if (method.softTargets) {
     const k = dataSet.classNames.length;

@@ -134,7 +134,8 @@ export async function runCommand(page, title, timeoutMs = TIMEOUT_MS) {
     await openPalette(page);
     await page.fill(inputBox, `>${title}`);
     try {
-      await row.click({ timeout: 2_000 });
+      // Not after the navigation that a command such as a reload starts: that can take longer.
+      await row.click({ timeout: 2_000, noWaitAfter: true });
       return;
     } catch (error) {
       // The palette lists what was known when it opened.

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { missingPython, runPython } from '../../../test/support/python';
 import { decodeSafetensors, encodeSafetensors } from '../../formats/safetensors';
 import { optimizerSchema, type OptimizerName } from '../../protocol/optimizers';
-import type { ModelName } from '../../protocol/models';
+import { modelSchema, type ModelName } from '../../protocol/models';
 import { sat } from '../methods/sat';
-import { models } from '../models/registry';
+import { createModel } from '../models/registry';
 import { oneHot } from '../ops/crossEntropy';
 import { createOptimizer } from '../optimizers/registry';
 import { Problem } from '../problem';
@@ -42,7 +42,7 @@ interface Made {
 
 /** A model, an optimiser and a method; after two steps, so that every slot and statistic differs from its start. */
 function make({ model: name = 'small-cnn', optimizer: how = 'sgd', outputs = 10, seed = 0, steps = 2 }: Made): Trained {
-  const model = models[name]({ input: [8, 8, 1], outputs, random: new NumpyRandom(seed) });
+  const model = createModel(modelSchema.parse({ name }), { input: [8, 8, 1], outputs, random: new NumpyRandom(seed) });
   const targets = oneHot(labels, outputs);
   const method = sat({ name: 'sat', alpha: 0.9, startEpoch: 0 }, { targets });
   const optimizer = createOptimizer(optimizerSchema.parse({ name: how }), model.weights);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NumpyRandom } from '../random';
-import { augmentImages } from './augment';
+import { augmentImages, drawCrops } from './augment';
 
 /** What torchvision does: pads with zeros, crops, flips; pixel by pixel, to hold the fast one to. */
 function reference(
@@ -37,7 +37,7 @@ describe('augmentImages', () => {
     const size = shape[0] * shape[1] * shape[2];
     const images = Uint8Array.from({ length: 200 * size }, (_, i) => 1 + (i % 251));
     const before = images.slice();
-    const augmented = augmentImages(images, shape, new NumpyRandom(1), padding);
+    const augmented = augmentImages(images, shape, drawCrops(200, new NumpyRandom(1), padding));
     // Compared as bytes: the test's own way through large arrays takes seconds.
     expect(Buffer.compare(augmented, reference(images, shape, new NumpyRandom(1), padding))).toBe(0);
     expect(Buffer.compare(images, before)).toBe(0);
@@ -45,7 +45,8 @@ describe('augmentImages', () => {
 
   it('pads 4 pixels unless told otherwise', () => {
     const images = new Uint8Array(64 * 64).fill(9);
-    const augment = (...padding: [number?]) => augmentImages(images, [8, 8, 1], new NumpyRandom(2), ...padding);
+    const augment = (...padding: [number?]) =>
+      augmentImages(images, [8, 8, 1], drawCrops(64, new NumpyRandom(2), ...padding));
     expect(augment()).toEqual(augment(4));
     expect(augment()).not.toEqual(augment(3));
   });
@@ -55,7 +56,7 @@ describe('augmentImages', () => {
     const random = new NumpyRandom(0);
     const milliseconds = Array.from({ length: 50 }, () => {
       const start = performance.now();
-      augmentImages(images, [32, 32, 3], random);
+      augmentImages(images, [32, 32, 3], drawCrops(128, random));
       return performance.now() - start;
     });
     // The best of many: a shared machine pauses now and then.

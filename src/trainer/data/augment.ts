@@ -4,25 +4,48 @@ import type { DataSet } from './types';
 /** Zero pixels around an image from which the crop is taken, as the authors do for CIFAR (section 1.4). */
 const usualPadding = 4;
 
+/** Where images are cut out of their padded selves, and which are mirrored. [n] each */
+export interface Crops {
+  /** Row and column in {0, …, 2 · padding}. */
+  top: Int32Array;
+  left: Int32Array;
+  /** 1 for a flip. */
+  flip: Int32Array;
+  /** In pixels. */
+  padding: number;
+}
+
 /**
- * Random crop with zero padding, then a horizontal flip with probability ½, each image for itself, as torchvision's
- * RandomCrop and RandomHorizontalFlip. The padding is black: normalisation comes after it. Three numbers are drawn an
- * image: row and column of the crop in {0, …, 2 · padding}, and 1 for a flip.
- * @param images bytes [n, h, w, c] @param padding in pixels, at least 0 @returns a copy of the same shape
+ * Draws a random crop with zero padding and a horizontal flip with probability ½ for each image, as torchvision's
+ * RandomCrop and RandomHorizontalFlip. Three numbers are drawn an image: row, column, flip.
+ * @param padding in pixels, at least 0
+ */
+export function drawCrops(n: number, random: NumpyRandom, padding = usualPadding): Crops {
+  const crops = { top: new Int32Array(n), left: new Int32Array(n), flip: new Int32Array(n), padding };
+  for (let i = 0; i < n; i += 1) {
+    crops.top[i] = random.randint(2 * padding + 1);
+    crops.left[i] = random.randint(2 * padding + 1);
+    crops.flip[i] = random.randint(2);
+  }
+  return crops;
+}
+
+/**
+ * Crops and flips. The padding is black: normalisation comes after it.
+ * @param images bytes [n, h, w, c] @returns a copy of the same shape
  */
 export function augmentImages(
   images: Uint8Array,
   [height, width, channels]: DataSet['shape'],
-  random: NumpyRandom,
-  padding = usualPadding,
+  { padding, ...crops }: Crops,
 ): Uint8Array {
   const rowSize = width * channels;
   const imageSize = height * rowSize;
   const result = new Uint8Array(images.length);
-  for (let at = 0; at < images.length; at += imageSize) {
-    const top = random.randint(2 * padding + 1) - padding;
-    const left = random.randint(2 * padding + 1) - padding;
-    const flip = random.randint(2) === 1;
+  for (let i = 0, at = 0; at < images.length; i += 1, at += imageSize) {
+    const top = (crops.top[i] ?? 0) - padding;
+    const left = (crops.left[i] ?? 0) - padding;
+    const flip = crops.flip[i] === 1;
     // Columns of the result that come from the image; the others stay black.
     const begin = Math.max(0, -left);
     const end = Math.max(begin, Math.min(width, width - left));

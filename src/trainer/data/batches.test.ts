@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { batchRandom, epochOrder, gatherImages, randomStreams } from './batches';
+import { batchRandom, epochOrder, randomStreams } from './batches';
+import { gatherImages } from './imageSource';
 
 describe('batches', () => {
   it('orders an epoch as NumPy’s RandomState([seed, 1, epoch, 0]).permutation(n)', () => {

@@ -18,7 +18,7 @@ const noise = { type: 'corrupted_label', rate: 0.4 } as const;
 describe('prepareTrainingData', () => {
   it('draws noise on the whole set, then keeps the end for validation, then takes the first', () => {
     const { train, validation, given } = prepareTrainingData(dataSet, { noise, validation: 0.2, limit: 30 }, 5);
-    const whole = applyNoise(labels, 10, { ...noise, seed: 5 }).given;
+    const whole = applyNoise(dataSet, noise, 5).given;
     expect(given).toEqual(whole);
     expect(train.length).toBe(30);
     expect(train.given).toEqual(whole.subarray(0, 30));
@@ -29,19 +29,32 @@ describe('prepareTrainingData', () => {
     expect(validation.images).toEqual(dataSet.train.images.subarray(160));
   });
 
+  it('keeps the images that image noise replaces, to be judged by', () => {
+    const shuffled = { type: 'shuffled_pixels', rate: 1, seed: 3 } as const;
+    const { train, validation, given } = prepareTrainingData(dataSet, { noise: shuffled, validation: 0.2 }, 5);
+    const noisy = applyNoise(dataSet, shuffled, 5).images;
+    expect(noisy).not.toEqual(dataSet.train.images);
+    expect(train.images).toEqual(noisy.subarray(0, 160));
+    expect(train.cleanImages).toEqual(dataSet.train.images.subarray(0, 160));
+    expect(validation.images).toEqual(noisy.subarray(160));
+    expect(validation.cleanImages).toEqual(dataSet.train.images.subarray(160));
+    expect(given).toEqual(labels);
+  });
+
   it('lets the limit reach no further than to the validation images', () => {
     expect(prepareTrainingData(dataSet, { validation: 0.2, limit: 1000 }, 0).train.length).toBe(80);
   });
 
   it('takes the noise’s own seed before the run’s', () => {
-    const { noise: record } = prepareTrainingData(dataSet, { noise: { ...noise, seed: 7 }, validation: 0 }, 5);
-    expect(record).toMatchObject({ seed: 7, rate: 0.4 });
+    const { noise: made } = prepareTrainingData(dataSet, { noise: { ...noise, seed: 7 }, validation: 0 }, 5);
+    expect(made?.record).toMatchObject({ seed: 7, rate: 0.4 });
   });
 
   it('without noise gives the true labels', () => {
-    const { given, noise: record } = prepareTrainingData(dataSet, { validation: 0 }, 0);
+    const { given, noise: made, train } = prepareTrainingData(dataSet, { validation: 0 }, 0);
     expect(given).toEqual(labels);
-    expect(record).toBeUndefined();
+    expect(made).toBeUndefined();
+    expect(train.cleanImages).toBeUndefined();
   });
 
   it('refuses to leave nothing to train on', () => {

@@ -1,6 +1,6 @@
 import type { DataConfig } from '../../protocol/data';
 import { Problem } from '../problem';
-import { applyNoise, type NoiseRecord } from './noise';
+import { applyNoise, type Noise } from './noise';
 import type { DataSet } from './types';
 
 /** Some of the training images, first ones first. */
@@ -8,6 +8,8 @@ export interface Part {
   length: number;
   /** Bytes [length, h, w, c]. */
   images: Uint8Array;
+  /** The same images without noise, where there is noise on images. */
+  cleanImages?: Uint8Array;
   /** True labels. */
   labels: Int32Array;
   /** Labels given for training. */
@@ -20,7 +22,7 @@ export interface TrainingData {
   validation: Part;
   /** Given labels of the whole training set, validation images included. */
   given: Int32Array;
-  noise: NoiseRecord | undefined;
+  noise: Noise | undefined;
 }
 
 /**
@@ -30,12 +32,14 @@ export interface TrainingData {
  * @throws Problem when nothing is left to train on
  */
 export function prepareTrainingData(
-  { train, shape, classNames }: DataSet,
+  dataSet: DataSet,
   { noise, validation, limit }: Pick<DataConfig, 'noise' | 'validation' | 'limit'>,
   seed: number,
 ): TrainingData {
-  const noisy = noise && applyNoise(train.labels, classNames.length, { ...noise, seed: noise.seed ?? seed });
+  const { train, shape } = dataSet;
+  const noisy = noise && applyNoise(dataSet, noise, seed);
   const given = noisy?.given ?? train.labels;
+  const images = noisy?.images ?? train.images;
   const all = train.labels.length;
   const kept = all - validationCount(validation, all);
   const used = Math.min(limit ?? kept, kept);
@@ -45,11 +49,12 @@ export function prepareTrainingData(
   const size = shape[0] * shape[1] * shape[2];
   const part = (from: number, to: number): Part => ({
     length: to - from,
-    images: train.images.subarray(from * size, to * size),
+    images: images.subarray(from * size, to * size),
+    ...(images === train.images ? {} : { cleanImages: train.images.subarray(from * size, to * size) }),
     labels: train.labels.subarray(from, to),
     given: given.subarray(from, to),
   });
-  return { train: part(0, used), validation: part(kept, all), given, noise: noisy?.record };
+  return { train: part(0, used), validation: part(kept, all), given, noise: noisy };
 }
 
 /** How many samples at the end are kept: a share below 1, truncated as Python's int() does, or a number of samples. */

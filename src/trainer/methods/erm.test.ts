@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeSafetensors, type Tensor } from '../../formats/safetensors';
 import { configSchema } from '../../protocol/config';
+import { hostImages } from '../data/imageSource';
 import { loadDataSet } from '../data/registry';
 import type { DataSet } from '../data/types';
 import { eager } from '../runtimes/program';
@@ -29,7 +30,7 @@ async function trained(method: object): Promise<Map<string, Tensor>> {
     folder,
     config,
     dataSet,
-    runtime: { name: 'wasm', device: 'cpu', compile: eager },
+    runtime: { name: 'wasm', device: 'cpu', compile: eager, images: hostImages },
     events: { emit: () => undefined },
     stopRequested: () => false,
   });

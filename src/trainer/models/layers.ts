@@ -1,45 +1,50 @@
-import { batchNormEval, batchNormTrain, batchStatistics } from '../ops/batchNorm';
+import { batchNormEval, batchNormTrain } from '../ops/batchNorm';
+import { relu } from '../ops/relu';
 import type { NumpyRandom } from '../random';
+import type { StepRandom } from '../runtimes/program';
 import * as tf from '../tf';
+import { uniformByFanIn, type Initialization } from './initialization';
 import type { Mode } from './model';
 import type { Layout, Weight } from './weights';
 
 export interface Layer<I extends tf.Tensor, O extends tf.Tensor> {
   readonly weights: readonly Weight[];
-  forward(x: I, mode: Mode): O;
+  /** @param random where a layer such as dropout draws from in training */
+  forward(x: I, mode: Mode, random?: StepRandom): O;
 }
 
 export type ImageLayer = Layer<tf.Tensor4D, tf.Tensor4D>;
+
+/** A layer that acts on each channel, of images [n, h, w, c] or of features [n, c]. */
+export interface ChannelLayer {
+  readonly weights: readonly Weight[];
+  forward<T extends tf.Tensor>(x: T, mode: Mode, random?: StepRandom): T;
+}
 
 function weight(name: string, value: tf.Tensor, layout: Layout, trainable = true): Weight {
   return { name, variable: tf.variable(value, trainable), layout, trainable };
 }
 
-function uniform(random: NumpyRandom, shape: number[], bound: number): tf.Tensor {
-  const values = new Float32Array(tf.util.sizeFromShape(shape));
-  for (let i = 0; i < values.length; i += 1) values[i] = (2 * random.random() - 1) * bound;
-  return tf.tensor(values, shape);
+export interface ConvolutionOptions {
+  from: number;
+  to: number;
+  size?: number;
+  stride?: number;
+  /** Default: none. */
+  bias?: Initialization;
+  /** Default: PyTorch's. */
+  initialization?: Initialization;
+  random: NumpyRandom;
 }
 
-/**
- * 3×3 or 1×1 convolution without bias, PyTorch's padding (k − 1) / 2 on all four sides at every stride, and PyTorch's
- * default initialisation U(−1/√fan_in, 1/√fan_in).
- */
+/** 3×3 or 1×1 convolution with PyTorch's padding (k − 1) / 2 on all four sides at every stride. */
 export function convolution(
   name: string,
-  {
-    from,
-    to,
-    size = 3,
-    stride = 1,
-    random,
-  }: { from: number; to: number; size?: number; stride?: number; random: NumpyRandom },
+  { from, to, size = 3, stride = 1, bias, initialization = uniformByFanIn, random }: ConvolutionOptions,
 ): ImageLayer {
-  const kernel = weight(
-    `${name}.weight`,
-    uniform(random, [size, size, from, to], 1 / Math.sqrt(size * size * from)),
-    'convolution',
-  );
+  const fan = { in: size * size * from, out: size * size * to };
+  const kernel = weight(`${name}.weight`, initialization([size, size, from, to], fan, random), 'convolution');
+  const offset = bias && weight(`${name}.bias`, bias([to], fan, random), 'plain');
   const p = (size - 1) / 2;
   // Explicit, since "same" pads only below and to the right at stride 2, which is not what PyTorch does.
   const padding: tf.backend_util.ExplicitPadding = [
@@ -49,42 +54,56 @@ export function convolution(
     [0, 0],
   ];
   return {
-    weights: [kernel],
-    forward: (x) => tf.conv2d(x, kernel.variable as tf.Tensor4D, stride, padding),
-  };
-}
-
-/**
- * Batch normalisation as PyTorch's BatchNorm2d: ε 1e-5; running = 0.9 · running + 0.1 · batch, where the running
- * variance takes the unbiased batch variance while normalisation uses the biased one.
- */
-export function batchNorm(name: string, channels: number): ImageLayer {
-  const gamma = weight(`${name}.weight`, tf.ones([channels]), 'plain');
-  const beta = weight(`${name}.bias`, tf.zeros([channels]), 'plain');
-  const mean = weight(`${name}.running_mean`, tf.zeros([channels]), 'plain', false);
-  const variance = weight(`${name}.running_var`, tf.ones([channels]), 'plain', false);
-  const track = (running: tf.Variable, batch: tf.Tensor) => {
-    running.assign(tf.add(tf.mul(running, 0.9), tf.mul(tf.reshape(batch, [channels]), 0.1)));
-  };
-  const [g, b, m, v] = [gamma, beta, mean, variance].map((w) => w.variable as tf.Tensor1D);
-  if (!g || !b || !m || !v) throw new Error('unreachable');
-  return {
-    weights: [gamma, beta, mean, variance],
-    forward: (x, mode) => {
-      if (mode === 'eval') return batchNormEval(x, g, b, m, v);
-      const statistics = batchStatistics(x);
-      track(mean.variable, statistics.mean);
-      track(variance.variable, tf.mul(statistics.variance, statistics.count / (statistics.count - 1)));
-      return batchNormTrain(x, g, b, statistics);
+    weights: [kernel, ...(offset ? [offset] : [])],
+    forward: (x) => {
+      const result = tf.conv2d(x, kernel.variable as tf.Tensor4D, stride, padding);
+      return offset ? tf.add(result, offset.variable) : result;
     },
   };
 }
 
-/** Linear layer with bias, PyTorch's default initialisation U(−1/√in, 1/√in) of both. */
-export function linear(name: string, from: number, to: number, random: NumpyRandom): Layer<tf.Tensor2D, tf.Tensor2D> {
-  const bound = 1 / Math.sqrt(from);
-  const kernel = weight(`${name}.weight`, uniform(random, [from, to], bound), 'linear');
-  const bias = weight(`${name}.bias`, uniform(random, [to], bound), 'plain');
+/**
+ * Batch normalisation as PyTorch's BatchNorm1d and 2d: ε 1e-5; running = 0.9 · running + 0.1 · batch, where the running
+ * variance takes the unbiased batch variance while normalisation uses the biased one.
+ */
+export function batchNorm(name: string, channels: number): ChannelLayer {
+  const gamma = weight(`${name}.weight`, tf.ones([channels]), 'plain');
+  const beta = weight(`${name}.bias`, tf.zeros([channels]), 'plain');
+  const mean = weight(`${name}.running_mean`, tf.zeros([channels]), 'plain', false);
+  const variance = weight(`${name}.running_var`, tf.ones([channels]), 'plain', false);
+  const [g, b, m, v] = [gamma, beta, mean, variance].map((w) => w.variable as tf.Tensor1D);
+  if (!g || !b || !m || !v) throw new Error('unreachable');
+  return {
+    weights: [gamma, beta, mean, variance],
+    forward: <T extends tf.Tensor>(x: T, mode: Mode) => {
+      // Features are images of one position.
+      const images = x.rank === 4 ? (x as tf.Tensor4D) : tf.reshape<tf.Rank.R4>(x, [-1, 1, 1, channels]);
+      if (mode === 'eval') return shapedAs(x, batchNormEval(images, g, b, m, v));
+      const after = batchNormTrain(images, g, b, { mean: m, variance: v });
+      mean.variable.assign(after.mean);
+      variance.variable.assign(after.variance);
+      return shapedAs(x, after.y);
+    },
+  };
+}
+
+/** The values of y in the shape of x. */
+function shapedAs<T extends tf.Tensor>(x: T, y: tf.Tensor): T {
+  // Its rank is that of x.
+  return (x.rank === y.rank ? y : tf.reshape(y, x.shape)) as T;
+}
+
+/** Linear layer with bias, by default with PyTorch's initialisation U(−1/√in, 1/√in) of both. */
+export function linear(
+  name: string,
+  from: number,
+  to: number,
+  random: NumpyRandom,
+  initialization: { weight?: Initialization; bias?: Initialization } = {},
+): Layer<tf.Tensor2D, tf.Tensor2D> {
+  const fan = { in: from, out: to };
+  const kernel = weight(`${name}.weight`, (initialization.weight ?? uniformByFanIn)([from, to], fan, random), 'linear');
+  const bias = weight(`${name}.bias`, (initialization.bias ?? uniformByFanIn)([to], fan, random), 'plain');
   return {
     weights: [kernel, bias],
     forward: (x) => tf.add(tf.matMul(x, kernel.variable as tf.Tensor2D), bias.variable),
@@ -94,17 +113,35 @@ export function linear(name: string, from: number, to: number, random: NumpyRand
 /** Convolution, batch norm and ReLU. */
 export function convolutionBlock(
   names: { convolution: string; batchNorm: string },
-  options: { from: number; to: number; stride?: number; random: NumpyRandom },
+  options: ConvolutionOptions,
 ): ImageLayer {
   const conv = convolution(names.convolution, options);
   const norm = batchNorm(names.batchNorm, options.to);
   return {
     weights: [...conv.weights, ...norm.weights],
-    forward: (x, mode) => tf.relu(norm.forward(conv.forward(x, mode), mode)),
+    forward: (x, mode) => relu(norm.forward(conv.forward(x, mode), mode)),
   };
 }
 
-/** Mean over all positions. [n, h, w, c] to [n, c]. */
-export function globalAveragePool(x: tf.Tensor4D): tf.Tensor2D {
-  return tf.mean(x, [1, 2]);
+/**
+ * PyTorch's Dropout2d: in training, each channel of each image (of [n, c]: each feature) becomes zero with probability
+ * `rate`, and the others are multiplied by 1 / (1 − rate).
+ */
+export function channelDropout(rate: number): ChannelLayer {
+  return {
+    weights: [],
+    forward: (x, mode, random) => {
+      if (mode === 'eval') return x;
+      if (!random) throw new Error('dropout in training needs random numbers: hand them to model.forward');
+      const shape = x.shape.map((size, axis) => (axis === 0 || axis === x.rank - 1 ? size : 1));
+      const kept = tf.cast(tf.greaterEqual(random.uniform(shape), rate), 'float32');
+      return tf.mul(x, tf.div(kept, 1 - rate));
+    },
+  };
+}
+
+/** All values of an image in one row, channels first as PyTorch flattens. [n, h, w, c] to [n, c · h · w] */
+export function flatten(x: tf.Tensor4D): tf.Tensor2D {
+  const channelsFirst = tf.transpose(x, [0, 3, 1, 2]);
+  return tf.reshape(channelsFirst, [x.shape[0], -1]);
 }

@@ -1,5 +1,6 @@
 import type { Normalization } from '../data/types';
 import type { NumpyRandom } from '../random';
+import type { StepRandom } from '../runtimes/program';
 import * as tf from '../tf';
 import type { Weight } from './weights';
 
@@ -8,8 +9,12 @@ export type Mode = 'train' | 'eval';
 
 export interface Model {
   readonly weights: readonly Weight[];
-  /** @param images [n, h, w, c], pixels in [0, 1] @returns logits [n, outputs] */
-  forward(images: tf.Tensor4D, mode: Mode): tf.Tensor2D;
+  /**
+   * @param images [n, h, w, c], pixels in [0, 1]
+   * @param random where dropout draws from in train mode; a step's model ({@link withRandom}) has its own
+   * @returns logits [n, outputs]
+   */
+  forward(images: tf.Tensor4D, mode: Mode, random?: StepRandom): tf.Tensor2D;
 }
 
 /** What every model is made from. */
@@ -26,6 +31,12 @@ export function withNormalization(model: Model, { mean, std }: Normalization): M
   if (mean.every((m) => m === 0) && std.every((s) => s === 1)) return model;
   return {
     weights: model.weights,
-    forward: (images, mode) => model.forward(tf.div(tf.sub(images, tf.tensor1d(mean)), tf.tensor1d(std)), mode),
+    forward: (images, mode, random) =>
+      model.forward(tf.div(tf.sub(images, tf.tensor1d(mean)), tf.tensor1d(std)), mode, random),
   };
+}
+
+/** The same model, drawing from `random` where a pass is given no other source. */
+export function withRandom(model: Model, random: StepRandom): Model {
+  return { ...model, forward: (images, mode, other) => model.forward(images, mode, other ?? random) };
 }

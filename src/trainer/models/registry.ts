@@ -1,10 +1,28 @@
-import type { ModelName } from '../../protocol/models';
+import type { ModelConfig, ModelName, ModelOptions } from '../../protocol/models';
+import { resnet20, resnet32 } from './cifarResnet';
+import { mlp } from './mlp';
 import type { Model, ModelShape } from './model';
-import { resnet20 } from './resnet20';
+import { resnet } from './resnet';
 import { smallCnn } from './smallCnn';
+import { vgg16Bn } from './vgg';
+import { wideResnet } from './wideResnet';
+
+type Factories = { [N in ModelName]: (options: ModelOptions<N>, shape: ModelShape) => Model };
 
 /** Every model that a configuration can name. */
-export const models: Record<ModelName, (shape: ModelShape) => Model> = {
-  'small-cnn': smallCnn,
-  resnet20,
+const factories: Factories = {
+  'small-cnn': (_options, shape) => smallCnn(shape),
+  mlp,
+  resnet20: (_options, shape) => resnet20(shape),
+  resnet32: (_options, shape) => resnet32(shape),
+  resnet18: resnet,
+  resnet34: resnet,
+  wrn: wideResnet,
+  'vgg16-bn': (_options, shape) => vgg16Bn(shape),
 };
+
+/** Makes the model that a configuration names. @throws Problem when it does not fit the images */
+export function createModel<N extends ModelName>(options: ModelOptions<N> & ModelConfig, shape: ModelShape): Model {
+  const name: N = options.name;
+  return factories[name](options, shape);
+}

@@ -1,5 +1,5 @@
 import * as tf from '../tf';
-import { convolutionBlock, linear } from './layers';
+import { convolutionBlock, flatten, linear } from './layers';
 import type { Model, ModelShape } from './model';
 
 /**
@@ -18,9 +18,7 @@ export function smallCnn({ input: [height, width, channels], outputs, random }: 
     weights: [first, second, third, head].flatMap((layer) => layer.weights),
     forward: (images, mode) => {
       const pooled = tf.maxPool(second.forward(first.forward(images, mode), mode), 2, 2, 'valid');
-      // PyTorch flattens channels first; weights keep that order in files.
-      const positions = tf.transpose(third.forward(pooled, mode), [0, 3, 1, 2]);
-      return head.forward(tf.reshape(positions, [images.shape[0], features]), mode);
+      return head.forward(flatten(third.forward(pooled, mode)), mode);
     },
   };
 }

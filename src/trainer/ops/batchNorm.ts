@@ -1,74 +1,71 @@
 import * as tf from '../tf';
-import { columnSums, type SaveTensors } from './reduce';
+import { runKernel } from './kernels';
 
 /** PyTorch's default; it decides what a checkpoint means, so it is not an option. */
-const epsilon = 1e-5;
+export const epsilon = 1e-5;
 
-export interface BatchStatistics {
-  /** [1, c] */
-  mean: tf.Tensor2D;
-  /** Biased, as used for normalisation. [1, c] */
-  variance: tf.Tensor2D;
-  /** Images times positions. */
-  count: number;
-}
-
-/** Mean and biased variance of each channel over images and positions. @param x [..., c] */
-export function batchStatistics(x: tf.Tensor): BatchStatistics {
-  const rows = asRows(x);
-  const count = rows.shape[0];
-  const mean = tf.div<tf.Tensor2D>(columnSums(rows), count);
-  const deviations = tf.sub<tf.Tensor2D>(rows, mean);
-  const variance = tf.div<tf.Tensor2D>(columnSums(tf.square(deviations)), count);
-  return { mean, variance, count };
-}
+/** Share of a batch in the running statistics, PyTorch's default. */
+export const batchShare = 0.1;
 
 /**
- * Batch normalisation in training mode with its gradient as one operation:
- * dx = γ/σ · (dy − mean(dy) − x̂ · mean(dy·x̂)), dγ = Σ dy·x̂, dβ = Σ dy.
- * @param x [..., c] @param gamma [c] @param beta [c] @param statistics of this very x
+ * Batch normalisation in training mode: y = γ (x − μ) / √(σ² + ε) + β with mean μ and biased variance σ² of the batch;
+ * dx = γ/σ · (dy − mean(dy) − x̂ · mean(dy·x̂)), dγ = Σ dy·x̂, dβ = Σ dy. Running statistics become
+ * 0.9 · running + 0.1 · batch, the variance with the unbiased one of the batch, as in PyTorch.
+ * @param x [n, h, w, c] @param gamma [c] @param beta [c] @param running statistics [c]
  */
-export function batchNormTrain<T extends tf.Tensor>(
-  x: T,
+export function batchNormTrain(
+  x: tf.Tensor4D,
   gamma: tf.Tensor1D,
   beta: tf.Tensor1D,
-  { mean, variance, count }: BatchStatistics,
-): T {
-  const channels = gamma.shape[0];
-  const inverse = tf.rsqrt(tf.add(variance, epsilon));
-  const operation = tf.customGrad((...args) => {
-    // customGrad hands over its inputs, then the function that saves tensors for the gradient; its types say neither.
-    const [input, scale, shift, save] = args as unknown as [T, tf.Tensor1D, tf.Tensor1D, SaveTensors];
-    const normalized = tf.mul(tf.sub(asRows(input), mean), inverse);
-    save([normalized, scale, inverse]);
-    const value = tf.reshape(tf.add(tf.mul(normalized, scale), shift), input.shape);
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-      const [xHat, g, inverseDeviation] = saved as [tf.Tensor2D, tf.Tensor1D, tf.Tensor2D];
-      const d = asRows(dy);
-      const dBeta = columnSums(d);
-      const dGamma = columnSums(tf.mul(d, xHat));
-      const inner = tf.sub(tf.sub(d, tf.div(dBeta, count)), tf.mul(xHat, tf.div(dGamma, count)));
-      const dx = tf.reshape(tf.mul(inner, tf.mul(g, inverseDeviation)), dy.shape);
-      return [dx, tf.reshape(dGamma, [channels]), tf.reshape(dBeta, [channels])];
-    };
-    return { value, gradFunc };
-  });
-  return operation(x, gamma, beta) as T;
+  running: { mean: tf.Tensor1D; variance: tf.Tensor1D },
+): { y: tf.Tensor4D; mean: tf.Tensor1D; variance: tf.Tensor1D } {
+  const outputs = runKernel('batchNormTrain', { x, gamma, beta, ...running });
+  const [y, mean, variance] = outputs as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
+  return { y, mean, variance };
 }
 
-/** Batch normalisation with fixed statistics. Gradients flow to x, γ and β. @param x [..., c], the rest [c] */
-export function batchNormEval<T extends tf.Tensor>(
-  x: T,
+/** Batch normalisation with fixed statistics. Gradients flow to x, γ and β. @param x [n, h, w, c], the rest [c] */
+export function batchNormEval(
+  x: tf.Tensor4D,
   gamma: tf.Tensor1D,
   beta: tf.Tensor1D,
   mean: tf.Tensor1D,
   variance: tf.Tensor1D,
-): T {
-  const scale = tf.mul(gamma, tf.rsqrt(tf.add(variance, epsilon)));
-  return tf.add(tf.mul(x, scale), tf.sub(beta, tf.mul(mean, scale))) as unknown as T;
+): tf.Tensor4D {
+  return runKernel('batchNormEval', { x, gamma, beta, mean, variance })[0] as tf.Tensor4D;
 }
 
-function asRows(x: tf.Tensor): tf.Tensor2D {
-  const channels = x.shape[x.shape.length - 1] ?? 1;
-  return tf.reshape(x, [x.size / channels, channels]);
-}
+const noGradient = () => {
+  throw new Error('running statistics have no gradient');
+};
+
+tf.registerGradient({
+  kernelName: 'batchNormTrain',
+  inputsToSave: ['x', 'gamma'],
+  outputsToSave: [false, false, false, true, true, true],
+  gradFunc: (dys, saved) => {
+    const [dy] = dys as [tf.Tensor4D];
+    const [x, gamma, a, b, c] = saved as [tf.Tensor4D, tf.Tensor1D, tf.Tensor, tf.Tensor, tf.Tensor];
+    const [dx, dGamma, dBeta] = runKernel('batchNormTrainGradient', { dy, x, gamma, a, b, c });
+    // The kernel makes three; tfjs asks for them one by one.
+    const of = (gradient: tf.Tensor | undefined) => () => gradient as tf.Tensor;
+    return { x: of(dx), gamma: of(dGamma), beta: of(dBeta), mean: noGradient, variance: noGradient };
+  },
+});
+
+tf.registerGradient({
+  kernelName: 'batchNormEval',
+  inputsToSave: ['x', 'gamma', 'mean', 'variance'],
+  gradFunc: (dy, saved) => {
+    const d = dy as tf.Tensor4D;
+    const [x, gamma, mean, variance] = saved as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
+    const inverse = tf.rsqrt(tf.add(variance, epsilon));
+    return {
+      x: () => tf.mul(d, tf.mul(gamma, inverse)),
+      gamma: () => tf.sum(tf.mul(d, tf.mul(tf.sub(x, mean), inverse)), [0, 1, 2]),
+      beta: () => tf.sum(d, [0, 1, 2]),
+      mean: noGradient,
+      variance: noGradient,
+    };
+  },
+});

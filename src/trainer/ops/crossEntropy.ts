@@ -1,5 +1,7 @@
 import * as tf from '../tf';
-import type { SaveTensors } from './reduce';
+
+/** How an operation with a gradient of its own keeps what that gradient needs; tfjs does not export this type. */
+type SaveTensors = (tensors: tf.Tensor[]) => void;
 
 /** log softmax over the last axis. @param logits [n, k] */
 export function logSoftmax(logits: tf.Tensor2D): tf.Tensor2D {

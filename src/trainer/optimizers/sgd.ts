@@ -1,6 +1,6 @@
 import type { OptimizerConfig } from '../../protocol/optimizers';
 import type { Weight } from '../models/weights';
-import * as tf from '../tf';
+import { momentumUpdate } from '../ops/momentumUpdate';
 import type { Optimizer } from './optimizer';
 import { scalarOf, slotOf, zeroSlots } from './slots';
 
@@ -20,10 +20,10 @@ export function sgd({ momentum, weightDecay }: Options, weights: readonly Weight
     update(gradients, scalars) {
       const learningRate = scalarOf(scalars, 'learningRate');
       for (const { name, variable } of trainable) {
-        const buffer = slotOf(buffers, name);
-        const gradient = tf.add(slotOf(gradients, name), tf.mul(variable, weightDecay));
-        buffer.assign(tf.add(tf.mul(buffer, momentum), gradient));
-        variable.assign(tf.sub(variable, tf.mul(buffer, learningRate)));
+        momentumUpdate(variable, slotOf(buffers, name), slotOf(gradients, name), learningRate, {
+          momentum,
+          weightDecay,
+        });
       }
     },
   };

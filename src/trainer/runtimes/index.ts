@@ -1,30 +1,52 @@
 import type { RunConfig } from '../../protocol/config';
+import { hostImages, type CreateImageSource } from '../data/imageSource';
 import { Problem } from '../problem';
+import { installedTensorFlow } from './installed';
 import { eager, type Compile } from './program';
+import { startTensorFlow } from './tensorflow';
 import { startWasm } from './wasm';
 
 /** What computes, as the `start` event names it. */
 export interface Runtime {
-  name: 'wasm';
+  name: 'wasm' | 'tensorflow';
   device: string;
   compile: Compile;
+  /** Where the images of a data set lie. */
+  images: CreateImageSource;
 }
 
 /**
  * Makes the runtime that a configuration asks for the active backend. The only place where one is chosen.
  * @param wasmFolder the folder with the .wasm files of the embedded runtime
+ * @param warn hears why a run goes on with less than is installed
  * @throws Problem when what was asked for is not there: a run never moves to another device silently.
  */
 export async function startRuntime(
   { runtime, device }: Pick<RunConfig, 'runtime' | 'device'>,
   wasmFolder: string,
+  warn: (message: string) => void = () => {},
 ): Promise<Runtime> {
+  const installed = runtime === 'wasm' ? undefined : installedTensorFlow();
+  if (installed !== undefined) {
+    try {
+      return { name: 'tensorflow', ...(await startTensorFlow(installed, device)) };
+    } catch (error) {
+      if (!(error instanceof Problem) || runtime === 'tensorflow' || device === 'gpu') throw error;
+      warn(`${error.message} This run uses the embedded runtime.`);
+    }
+  }
   if (runtime === 'tensorflow') {
-    throw new Problem('The TensorFlow runtime is not installed. Set "runtime" to "auto" to use the embedded one.');
+    throw new Problem(
+      'The TensorFlow runtime is not installed. Run "sat runtime install", or set "runtime" to "auto" to use the embedded one.',
+    );
   }
   if (device === 'gpu') {
-    throw new Problem('The embedded runtime has no GPU. Set "device" to "auto" or "cpu".');
+    throw new Problem(
+      runtime === 'wasm'
+        ? 'The embedded runtime has no GPU. Set "runtime" to "auto", or "device" to "auto".'
+        : 'A GPU needs the TensorFlow runtime, which is not installed. Run "sat runtime install", or set "device" to "auto".',
+    );
   }
   await startWasm(wasmFolder);
-  return { name: 'wasm', device: 'cpu', compile: eager };
+  return { name: 'wasm', device: 'cpu', compile: eager, images: hostImages };
 }

@@ -1,61 +1,111 @@
-import type { NoiseConfig, NoiseType } from '../../../protocol/data';
+import type { NoiseConfig, NoiseOptions, NoiseType } from '../../../protocol/data';
+import { asymmetric } from './asymmetric';
 import { corruptedLabel } from './corruptedLabel';
-import type { LabelNoise, LabelNoiseInput } from './labelNoise';
-import { applyNoiseRecord, noiseRecord, readNoiseRecord, type NoiseRecord } from './record';
+import {
+  gaussian,
+  randomPixels,
+  shuffledPixels,
+  withNoisyImages,
+  type ImageNoise,
+  type NoisyImages,
+} from './imageNoise';
+import { instanceDependent } from './instanceDependent';
+import { labelFile } from './labelFile';
+import type { Drawn, LabelNoise, NoiseData } from './labelNoise';
+import { pairFlip } from './pairFlip';
+import {
+  imageNoiseRecord,
+  labelNoiseRecord,
+  readImageNoise,
+  readLabelNoise,
+  type NoiseOrigin,
+  type NoiseRecord,
+} from './record';
+import { symmetric } from './symmetric';
 
+export { saveNoise } from './record';
+export { transitionMatrix, trueErrorRate } from './statistics';
+export type { NoiseData } from './labelNoise';
 export type { NoiseRecord } from './record';
 
-/** Every label noise that a configuration can name. */
-const labelNoises: Record<NoiseType, LabelNoise> = {
+type ImageNoiseType = 'Gaussian' | 'random_pixels' | 'shuffled_pixels';
+type LabelNoiseType = Exclude<NoiseType, ImageNoiseType | 'label_file'>;
+
+/** Every label noise that is drawn. */
+const labelNoises: Record<LabelNoiseType, LabelNoise<Drawn & Pick<NoiseOptions<'asymmetric'>, 'map'>>> = {
   corrupted_label: corruptedLabel,
+  symmetric,
+  asymmetric,
+  pair_flip: pairFlip,
+  instance_dependent: instanceDependent,
 };
 
-export interface NoisyLabels {
-  /** The labels to train with [n]. */
+/** Every image noise that a configuration can name. */
+const imageNoises: Record<ImageNoiseType, ImageNoise> = {
+  Gaussian: gaussian,
+  random_pixels: randomPixels,
+  shuffled_pixels: shuffledPixels,
+};
+
+/** A training set with noise on its labels or on its images. */
+export interface Noise {
+  /** Labels to train with [n]. */
   given: Int32Array;
+  /** Images to train with: bytes [n, h, w, c]. */
+  images: Uint8Array;
   /** What is saved as `noise.json`. */
   record: NoiseRecord;
-}
-
-/** Draws a noise. @param labels true labels [n] of the whole training set, in [0, classes) */
-export function drawLabelNoise({ type, ...input }: LabelNoiseInput & { type: NoiseType }): NoisyLabels {
-  const given = labelNoises[type](input);
-  return { given, record: noiseRecord(input.labels, given, { type, rate: input.rate, seed: input.seed }) };
+  /** The images that image noise made. */
+  noisy?: NoisyImages;
 }
 
 /**
- * Puts noise on labels: drawn, or read from `noise.file` where that is given.
- * @param labels true labels [n] of the whole training set, in [0, classes)
- * @throws Problem when a saved noise cannot be read or does not fit these labels
+ * Puts noise on a training set: drawn, or read from a saved one where `noise.file` names it.
+ * @param seed for noise that has none of its own
+ * @throws Problem when the noise cannot be made or read, or a saved one does not fit this data
  */
-export function applyNoise(labels: Int32Array, classes: number, noise: NoiseConfig & { seed: number }): NoisyLabels {
-  const { type, rate, seed, file } = noise;
-  if (file === undefined) return drawLabelNoise({ type, labels, classes, rate, seed });
-  const record = readNoiseRecord(file);
-  return { given: applyNoiseRecord(labels, classes, record, file), record };
+export function applyNoise(data: NoiseData, config: NoiseConfig, seed: number): Noise {
+  const { labels, images } = data.train;
+  if (isImageNoise(config)) {
+    const { noisy, origin } = makeNoisyImages(data, config, seed);
+    return { given: labels, images: withNoisyImages(images, noisy), record: imageNoiseRecord(noisy, origin), noisy };
+  }
+  const { given, origin } = makeNoisyLabels(data, config, seed);
+  return { given, images, record: labelNoiseRecord(data, given, origin) };
 }
 
-/** Share of wrong labels, in [0, 1]. @param labels true labels [n] @param given [n] */
-export function trueErrorRate(labels: Int32Array, given: Int32Array): number {
-  return labels.length === 0
-    ? 0
-    : labels.reduce((wrong, label, i) => wrong + (given[i] === label ? 0 : 1), 0) / labels.length;
+/** A noise in one sentence, for the log. @param samples of the whole training set */
+export function describeNoise(record: NoiseRecord, samples: number): string {
+  const count = record.count.toLocaleString('en');
+  const all = samples.toLocaleString('en');
+  const percent = ((100 * record.count) / samples).toFixed(1);
+  return 'pixels' in record
+    ? `Noise ${record.type}: ${count} of ${all} training images (${percent} %) are replaced; their labels stay.`
+    : `Noise ${record.type}: ${count} of ${all} training labels (${percent} %) are wrong. The transition matrix is in noise.json.`;
 }
 
-/**
- * The noise as it came out: row = true class, column = given class, entry = share of the row's samples, in [0, 1].
- * The row of a class without samples is zero.
- * @param labels true labels [n] @param given [n]
- */
-export function transitionMatrix(labels: Int32Array, given: Int32Array, classes: number): number[][] {
-  const counts = Array.from({ length: classes }, () => Array.from({ length: classes }, () => 0));
-  labels.forEach((label, i) => {
-    const row = counts[label];
-    const column = given[i] ?? 0;
-    if (row) row[column] = (row[column] ?? 0) + 1;
-  });
-  return counts.map((row) => {
-    const total = row.reduce((sum, count) => sum + count, 0);
-    return row.map((count) => (total === 0 ? 0 : count / total));
-  });
+function isImageNoise(config: NoiseConfig): config is NoiseOptions<ImageNoiseType> {
+  return Object.hasOwn(imageNoises, config.type);
+}
+
+function makeNoisyImages(
+  data: NoiseData,
+  { type, rate, seed, file }: NoiseOptions<ImageNoiseType>,
+  runSeed: number,
+): { noisy: NoisyImages; origin: NoiseOrigin } {
+  if (file !== undefined) return readImageNoise(file, type, data);
+  const drawn = { rate, seed: seed ?? runSeed };
+  return { noisy: imageNoises[type](drawn, data), origin: { type, ...drawn } };
+}
+
+function makeNoisyLabels(
+  data: NoiseData,
+  config: NoiseOptions<LabelNoiseType | 'label_file'>,
+  runSeed: number,
+): { given: Int32Array; origin: NoiseOrigin } {
+  const { type, file } = config;
+  if (type === 'label_file') return { given: labelFile(config, data), origin: { type } };
+  if (file !== undefined) return readLabelNoise(file, type, data);
+  const drawn = { rate: config.rate, seed: config.seed ?? runSeed };
+  return { given: labelNoises[type]({ ...config, ...drawn }, data), origin: { type, ...drawn } };
 }

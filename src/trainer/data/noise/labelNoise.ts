@@ -1,12 +1,20 @@
-export interface LabelNoiseInput {
-  /** True labels [n] of the whole training set, in [0, classes). */
-  labels: Int32Array;
-  classes: number;
-  /** Share of the samples that are drawn, in [0, 1]. */
+import type { DataSet } from '../types';
+
+/** What a noise may look at. Noise is put on the whole training set. */
+export type NoiseData = Pick<DataSet, 'name' | 'classNames' | 'shape' | 'pixelScale' | 'normalization' | 'train'>;
+
+/** A kind of label noise. @returns the labels to train with [n], a new array */
+export type LabelNoise<Options> = (options: Options, data: NoiseData) => Int32Array;
+
+/** Options of a noise that is drawn. */
+export interface Drawn {
+  /** In [0, 1]; what it is a share of is up to the noise. */
   rate: number;
   /** In [0, 2³²). */
   seed: number;
 }
 
-/** A kind of label noise. @returns the labels to train with [n], a new array */
-export type LabelNoise = (input: LabelNoiseInput) => Int32Array;
+/** Truncated, as Python's int() does: 0.29 of 100 are 28. */
+export function shareOf(rate: number, samples: number): number {
+  return Math.trunc(rate * samples);
+}

@@ -4,9 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { encodeNpy } from '../../../formats/npy';
 import { decodeSafetensors } from '../../../formats/safetensors';
 import { NumpyRandom } from '../../random';
-import { applyNoise, drawLabelNoise, transitionMatrix, trueErrorRate } from '.';
+import type { NoiseConfig } from '../../../protocol/data';
+import { applyNoise, type NoiseData } from '.';
+import { transition } from './instanceDependent';
+import { transitionMatrix, trueErrorRate } from './statistics';
 
 const folder = mkdtempSync(join(tmpdir(), 'noise-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -49,8 +53,24 @@ const sha256 = (numbers: ArrayLike<number>) =>
 const pairs = ({ indices, given }: { indices: number[]; given: number[] }) =>
   indices.flatMap((index, i) => [index, given[i] ?? 0]);
 
-const draw = (rate: number, seed: number) =>
-  drawLabelNoise({ type: 'corrupted_label', labels, classes: 10, rate, seed });
+/** Labels and nothing else. */
+const dataOf = (trueLabels: Int32Array, classes = 10, name = 'digits'): NoiseData => ({
+  name,
+  classNames: Array.from({ length: classes }, (_, i) => String(i)),
+  shape: [8, 8, 1],
+  pixelScale: 16,
+  normalization: { mean: [0], std: [1] },
+  train: { images: new Uint8Array(), labels: trueLabels },
+});
+
+/** Noise on labels, and its record. */
+function drawOn(data: NoiseData, config: NoiseConfig) {
+  const { given, record } = applyNoise(data, config, 0);
+  if (!('given' in record)) throw new Error('not a record of label noise');
+  return { given, record };
+}
+
+const draw = (rate: number, seed: number) => drawOn(dataOf(labels), { type: 'corrupted_label', rate, seed });
 
 describe('corrupted_label', () => {
   it('is tested on all of the authors’ draws', () => expect(entries).toHaveLength(12));
@@ -88,6 +108,203 @@ describe('corrupted_label', () => {
   });
 });
 
+describe('other label noises that are drawn', () => {
+  const types = ['symmetric', 'pair_flip', 'asymmetric'] as const;
+  const map = { 9: 1, 3: 5, 5: 3 };
+  const config = (type: (typeof types)[number], rate: number, seed = 0): NoiseConfig =>
+    type === 'asymmetric' ? { type, rate, seed, map } : { type, rate, seed };
+
+  it.each(types)('%s contains the noise of a lower rate in that of a higher one', (type) => {
+    const higher = drawOn(dataOf(labels), config(type, 0.8)).given;
+    const { record } = drawOn(dataOf(labels), config(type, 0.2));
+    expect(record.count).toBeGreaterThan(50);
+    expect(record.indices.map((i) => higher[i])).toEqual(record.given);
+  });
+
+  it.each(types)('%s depends on its seed, and leaves the true labels alone', (type) => {
+    const before = labels.slice();
+    const { given } = drawOn(dataOf(labels), config(type, 0.4));
+    expect(drawOn(dataOf(labels), config(type, 0.4)).given).toEqual(given);
+    expect(drawOn(dataOf(labels), config(type, 0.4, 1)).given).not.toEqual(given);
+    expect(labels).toEqual(before);
+  });
+
+  it('symmetric never draws the true class, and every other one alike', () => {
+    const many = Int32Array.from({ length: 20_000 }, (_, i) => i % 4);
+    const { record } = drawOn(dataOf(many, 4), { type: 'symmetric', rate: 0.6, seed: 0 });
+    expect(record.count).toBe(12_000);
+    expect(record.trueErrorRate).toBe(0.6);
+    record.transitionMatrix?.forEach((row, i) =>
+      row.forEach((share, j) => expect(share).toBeCloseTo(i === j ? 0.4 : 0.2, 1)),
+    );
+  });
+
+  it('pair_flip gives the next class, and the first after the last', () => {
+    const { record } = drawOn(dataOf(labels), { type: 'pair_flip', rate: 0.45, seed: 0 });
+    expect(record.count).toBe(Math.trunc(0.45 * 1437));
+    record.indices.forEach((index, i) => expect(record.given[i]).toBe(((labels[index] ?? 0) + 1) % 10));
+    expect(record.true).toContain(9);
+  });
+
+  it.each(['cifar10', 'cifar-10'])('asymmetric has the usual pairs of %s, in a share of each class', (name) => {
+    const many = Int32Array.from({ length: 1000 }, (_, i) => i % 10);
+    const { record } = drawOn(dataOf(many, 10, name), { type: 'asymmetric', rate: 0.4, seed: 0 });
+    const pairs: Record<number, number> = { 9: 1, 2: 0, 4: 7, 3: 5, 5: 3 };
+    expect(record.trueErrorRate).toBe(0.2);
+    record.transitionMatrix?.forEach((row, i) => {
+      const expected = row.map(() => 0);
+      expected[i] = i in pairs ? 0.6 : 1;
+      if (i in pairs) expected[pairs[i] ?? 0] = 0.4;
+      expect(row).toEqual(expected);
+    });
+  });
+
+  it('asymmetric turns each class of CIFAR-100 into the next of its five', () => {
+    const many = Int32Array.from({ length: 1000 }, (_, i) => i % 100);
+    const { record } = drawOn(dataOf(many, 100, 'cifar100'), { type: 'asymmetric', rate: 0.3, seed: 0 });
+    expect(record.count).toBe(300);
+    const targets = new Map(record.true.map((label, i) => [label, record.given[i]]));
+    expect([0, 3, 4, 95, 99].map((label) => targets.get(label))).toEqual([1, 4, 0, 96, 95]);
+  });
+
+  it('asymmetric asks for a map where there is no usual one, and checks it', () => {
+    expect(() => drawOn(dataOf(labels), { type: 'asymmetric', rate: 0.4 })).toThrow(
+      /data\.noise\.map: missing.*digits/,
+    );
+    const wrong = { type: 'asymmetric', rate: 0.4, map: { 3: 10 } } as const;
+    expect(() => drawOn(dataOf(labels), wrong)).toThrow('data.noise.map: there is no class 10, expected 0 to 9');
+  });
+});
+
+describe('instance_dependent', () => {
+  it('keeps 1 − q for the true class, and gives the others q · softmax of their scores', () => {
+    // Without the second class: weights 1, 2 and 5 of 8.
+    const probabilities = transition(Float64Array.of(0, 99, Math.log(2), Math.log(5)), 1, 0.4);
+    [0.05, 0.6, 0.1, 0.25].forEach((p, i) => expect(probabilities[i]).toBeCloseTo(p, 12));
+  });
+
+  const images = read('digits.safetensors').get('images')?.data;
+  if (!(images instanceof Float32Array)) throw new Error('no images');
+  const bytes = Uint8Array.from(images.subarray(0, 1437 * 64), (value) => value * 16);
+  const data = { ...dataOf(labels), train: { labels, images: bytes } };
+  const noise = (rate: number, seed: number) => drawOn(data, { type: 'instance_dependent', rate, seed });
+
+  it.each([0.2, 0.4])('at rate %f makes about that share wrong', (rate) => {
+    expect(noise(rate, 0).record.trueErrorRate).toBeCloseTo(rate, 1);
+  });
+
+  it('gives the same image of the same class the same wrong label, whichever sample it is', () => {
+    // With one image for all samples, each class has one row of probabilities; at this seed the scores are
+    // far enough apart for one wrong class to take everything.
+    const image = bytes.subarray(0, 64);
+    const same = new Uint8Array(1437 * 64);
+    for (let i = 0; i < 1437; i += 1) same.set(image, i * 64);
+    const { record } = drawOn(
+      { ...data, train: { labels, images: same } },
+      { type: 'instance_dependent', rate: 0.4, seed: 2 },
+    );
+    for (let label = 0; label < 10; label += 1) {
+      const wrong = new Set(record.given.filter((_, i) => record.true[i] === label));
+      expect(wrong.size, `class ${label}`).toBe(1);
+    }
+  });
+
+  it('depends on the image, so that a class is mistaken for more than one other', () => {
+    const { record } = noise(0.4, 0);
+    for (let label = 0; label < 10; label += 1) {
+      expect(new Set(record.given.filter((_, i) => record.true[i] === label)).size).toBeGreaterThan(1);
+    }
+    expect(noise(0.4, 0).record).toEqual(record);
+    expect(noise(0.4, 1).record).not.toEqual(record);
+  });
+});
+
+describe('label_file', () => {
+  const given = labels.map((label, i) => (i % 3 === 0 ? (label + 1) % 10 : label));
+  const file = (name: string, content: string | Uint8Array) => {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    return path;
+  };
+  const apply = (path: string, key?: string) =>
+    drawOn(dataOf(labels), { type: 'label_file', file: path, ...(key === undefined ? {} : { key }) });
+
+  it.each([
+    ['text', () => file('labels.txt', [...given].join('\r\n') + '\n'), undefined],
+    ['.npy', () => file('labels.npy', encodeNpy({ shape: [given.length], data: given })), undefined],
+    ['a JSON list', () => file('labels.json', JSON.stringify([...given])), undefined],
+    [
+      'a JSON file with several lists',
+      () => file('human.json', JSON.stringify({ clean_label: [...labels], worse_label: [...given] })),
+      'worse_label',
+    ],
+  ])('reads %s', (_what, path, key) => {
+    const noise = apply(path(), key);
+    expect(noise.given).toEqual(given);
+    expect(noise.record).toMatchObject({ type: 'label_file', count: 479, trueErrorRate: 479 / 1437 });
+    expect(noise.record).not.toHaveProperty('seed');
+  });
+
+  it('reads CIFAR-N’s own files, lists by name in what torch.save wrote', () => {
+    const eight = dataOf(Int32Array.of(0, 1, 2, 0, 1, 2, 0, 1), 3);
+    const human = Buffer.from(
+      'UEsDBBQAAAAAAAAAIQA+RPGSywEAAMsBAAAQAAAAYXJjaGl2ZS9kYXRhLnBrbIACfXEAKFgLAAAAY2xlYW5fbGFiZWxxAWNudW1weS5fY29yZS5tdWx0aWFycmF5Cl9yZWNvbnN0cnVjdApxAmNudW1weQpuZGFycmF5CnEDSwCFcQRjX2NvZGVjcwplbmNvZGUKcQVYAQAAAGJxBlgGAAAAbGF0aW4xcQeGcQhScQmHcQpScQsoSwFLCIVxDGNudW1weQpkdHlwZQpxDVgCAAAAaThxDomIh3EPUnEQKEsDWAEAAAA8cRFOTk5K/////0r/////SwB0cRJiiWgFWEAAAAAAAAAAAAAAAAEAAAAAAAAAAgAAAAAAAAAAAAAAAAAAAAEAAAAAAAAAAgAAAAAAAAAAAAAAAAAAAAEAAAAAAAAAcRNoB4ZxFFJxFXRxFmJYCwAAAHdvcnNlX2xhYmVscRdoAmgDSwCFcRhoCYdxGVJxGihLAUsIhXEbaBCJaAVYQAAAAAAAAAAAAAAAAQAAAAAAAAACAAAAAAAAAAEAAAAAAAAAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAgAAAAAAAABxHGgHhnEdUnEedHEfYlgGAAAAY29hcnNlcSBdcSEoSwBLAUsCSwFLAUsASwBLAmV1LlBLAwQUAAAAAAAAACEA0Z5nVQIAAAACAAAADwAAAGFyY2hpdmUvdmVyc2lvbjMKUEsBAhQDFAAAAAAAAAAhAD5E8ZLLAQAAywEAABAAAAAAAAAAAAAAAIABAAAAAGFyY2hpdmUvZGF0YS5wa2xQSwECFAMUAAAAAAAAACEA0Z5nVQIAAAACAAAADwAAAAAAAAAAAAAAgAH5AQAAYXJjaGl2ZS92ZXJzaW9uUEsFBgAAAAACAAIAewAAACgCAAAAAA==',
+      'base64',
+    );
+    const path = file('human.pt', human);
+    for (const key of ['worse_label', 'coarse']) {
+      const noise = drawOn(eight, { type: 'label_file', file: path, key });
+      expect([...noise.given]).toEqual([0, 1, 2, 1, 1, 0, 0, 2]);
+      expect(noise.record.trueErrorRate).toBe(3 / 8);
+    }
+    const missing = { type: 'label_file', file: path, key: 'worst' } as const;
+    expect(() => drawOn(eight, missing)).toThrow('one of clean_label, worse_label, coarse');
+    expect(() => drawOn(eight, { ...missing, file: file('other.pt', 'hello') })).toThrow('not a file of torch.save');
+  });
+
+  it.each([
+    ['too few labels', () => file('a.txt', '1\n2\n'), undefined, 'has 2 labels, the training set 1437 samples'],
+    [
+      'a word',
+      () => file('b.txt', [...given].join('\n').replace('5', 'five')),
+      undefined,
+      /sample \d+ has the label NaN/,
+    ],
+    [
+      'an unknown class',
+      () => file('c.txt', [...given].join('\n').replace('9', '10')),
+      undefined,
+      /the label 10, expected 0 to 9/,
+    ],
+    [
+      'another order',
+      () => file('d.json', JSON.stringify({ clean_label: [...labels].reverse(), noisy_label: [...given] })),
+      'noisy_label',
+      'in another order than the data',
+    ],
+    [
+      'an unknown key',
+      () => file('e.json', JSON.stringify({ worse_label: [...given] })),
+      'worst',
+      'one of worse_label',
+    ],
+    ['no key', () => file('f.json', JSON.stringify({ worse_label: [...given] })), undefined, 'found nothing'],
+    ['a key of one list', () => file('g.json', JSON.stringify([...given])), 'worse_label', 'Remove the key'],
+    ['other JSON', () => file('h.json', '3'), undefined, 'expected a list of labels'],
+    [
+      'two dimensions',
+      () => file('i.npy', encodeNpy({ shape: [1, given.length], data: given })),
+      undefined,
+      'one dimension',
+    ],
+    ['no file', () => join(folder, 'none.txt'), undefined, 'Check data.noise.file'],
+  ])('refuses %s', (_what, path, key, message) => {
+    const name = path();
+    expect(() => apply(name, key)).toThrow(message);
+    expect(() => apply(name, key)).toThrow(name);
+  });
+});
+
 describe('what came out', () => {
   it('trueErrorRate and transitionMatrix', () => {
     const given = Int32Array.of(0, 1, 1, 1);
@@ -107,7 +324,13 @@ describe('saved noise', () => {
 
   it('gives the same labels again', () => {
     writeFileSync(file, JSON.stringify(record));
-    expect(applyNoise(labels, 10, saved)).toEqual({ given, record });
+    expect(drawOn(dataOf(labels), saved)).toEqual({ given, record });
+  });
+
+  it('need not have the statistics, which older files lack', () => {
+    const { trueErrorRate: _rate, transitionMatrix: _matrix, ...older } = record;
+    writeFileSync(file, JSON.stringify(older));
+    expect(drawOn(dataOf(labels), saved).record).toEqual(record);
   });
 
   it.each([
@@ -116,18 +339,20 @@ describe('saved noise', () => {
     ['a wrong value', { ...record, indices: record.indices.map(() => -1) }, 'indices.0'],
     ['other labels', { ...record, true: record.true.map((label) => (label + 1) % 10) }, 'belongs to other data'],
     ['a larger data set', { ...record, indices: record.indices.map((i) => i + 1437) }, 'only 1437 samples'],
+    ['another type', { ...record, type: 'symmetric' }, 'holds noise of type symmetric, not corrupted_label'],
     ['a class that is not there', { ...record, given: record.given.map(() => 10) }, 'expected 0 to 9'],
   ])('refuses %s', (_, wrong, message) => {
     writeFileSync(file, JSON.stringify(wrong));
-    const apply = () => applyNoise(labels, 10, saved);
+    const apply = () => applyNoise(dataOf(labels), saved, 0);
     expect(apply).toThrow(message);
     expect(apply).toThrow(file);
   });
 
   it('refuses a file that is not there or not JSON', () => {
-    expect(() => applyNoise(labels, 10, { ...saved, file: join(folder, 'none.json') })).toThrow('none.json');
+    const apply = (name: string) => () => applyNoise(dataOf(labels), { ...saved, file: join(folder, name) }, 0);
+    expect(apply('none.json')).toThrow('none.json');
     writeFileSync(file, '{');
-    expect(() => applyNoise(labels, 10, saved)).toThrow('Check data.noise.file');
+    expect(apply('noise.json')).toThrow('Check data.noise.file');
   });
 });
 
@@ -190,7 +415,7 @@ describe.each(Object.keys(cifarFiles))('corrupted_label on %s', (name) => {
     `%s, %i classes, rate %f, seed %i: %i wrong labels, SHA-256 %s…${reason}`,
     (_, classes, rate, seed, wrong, hash) => {
       const trueLabels = cifarLabels(root ?? '', name);
-      const noise = drawLabelNoise({ type: 'corrupted_label', labels: trueLabels, classes, rate, seed });
+      const noise = drawOn(dataOf(trueLabels, classes), { type: 'corrupted_label', rate, seed });
       expect(noise.record.count).toBe(wrong);
       expect(sha256(pairs(noise.record)).slice(0, 16)).toBe(hash);
     },

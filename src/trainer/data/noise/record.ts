@@ -1,17 +1,29 @@
 import { readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
+import { writeAtomic } from '../../../formats/atomicFile';
+import { decodeNpy, encodeNpy } from '../../../formats/npy';
+import { runFiles } from '../../../protocol/run';
 import { Problem, messageOf } from '../../problem';
+import type { NoisyImages } from './imageNoise';
+import type { NoiseData } from './labelNoise';
+import { transitionMatrix, trueErrorRate } from './statistics';
 
 const natural = z.int().min(0);
+const share = z.number().min(0).max(1);
 
-/** `noise.json`: which labels are wrong, so that the same noise can be used again and looked into. */
-const recordSchema = z
+const common = {
+  version: z.literal(1, 'written by a newer version; update SAT Lab, or draw the noise again'),
+  type: z.string(),
+  /** As configured, in [0, 1]. Noise from a file of labels has none, and no seed. */
+  rate: share.optional(),
+  seed: natural.optional(),
+};
+
+/** `noise.json` of label noise: which labels are wrong, so that the same noise can be used again and looked into. */
+const labelRecordSchema = z
   .object({
-    version: z.literal(1, 'written by a newer version; update SAT Lab, or draw the noise again'),
-    type: z.string(),
-    /** Share of the samples that were drawn, in [0, 1]. */
-    rate: z.number().min(0).max(1),
-    seed: natural,
+    ...common,
     /** Labels that really differ from the true ones. */
     count: natural,
     /** Which samples of the whole training set these are, ascending. */
@@ -20,56 +32,91 @@ const recordSchema = z
     given: z.array(natural),
     /** The true label of each. */
     true: z.array(natural),
+    /** Share of wrong labels, in [0, 1]. */
+    trueErrorRate: share.optional(),
+    /** Row: true class, column: given class, entry: share of the row's samples, in [0, 1]. [K, K] */
+    transitionMatrix: z.array(z.array(share)).optional(),
   })
   .refine(
     ({ count, indices, given, true: trueLabels }) =>
       [indices, given, trueLabels].every((list) => list.length === count) && new Set(indices).size === count,
     { message: 'indices, given and true must have `count` entries each, no index twice' },
   );
-export type NoiseRecord = z.output<typeof recordSchema>;
+export type LabelNoiseRecord = z.output<typeof labelRecordSchema>;
 
-/** What is saved of a noise. @param labels true labels [n] @param given labels to train with [n] */
-export function noiseRecord(
-  labels: Int32Array,
+/** `noise.json` of image noise. */
+const imageRecordSchema = z
+  .object({
+    ...common,
+    /** Images that are replaced. */
+    count: natural,
+    /** Which samples of the whole training set these are, in the order in which they were drawn. */
+    indices: z.array(natural),
+    /** The file beside this one with what they were replaced by: uint8 [count, h, w, c]. */
+    pixels: z.string(),
+  })
+  .refine(({ count, indices }) => indices.length === count && new Set(indices).size === count, {
+    message: 'indices must have `count` entries, none twice',
+  });
+export type ImageNoiseRecord = z.output<typeof imageRecordSchema>;
+
+export type NoiseRecord = LabelNoiseRecord | ImageNoiseRecord;
+
+/** How a noise was made. */
+export interface NoiseOrigin {
+  type: string;
+  rate?: number | undefined;
+  seed?: number | undefined;
+}
+
+/** What is saved of label noise. @param given labels to train with [n] */
+export function labelNoiseRecord(
+  { train: { labels }, classNames }: NoiseData,
   given: Int32Array,
-  { type, rate, seed }: Pick<NoiseRecord, 'type' | 'rate' | 'seed'>,
-): NoiseRecord {
+  origin: NoiseOrigin,
+): LabelNoiseRecord {
   const indices = [...labels.keys()].filter((i) => given[i] !== labels[i]);
   return {
     version: 1,
-    type,
-    rate,
-    seed,
+    ...origin,
     count: indices.length,
     indices,
     given: indices.map((i) => given[i] ?? 0),
     true: indices.map((i) => labels[i] ?? 0),
+    trueErrorRate: trueErrorRate(labels, given),
+    transitionMatrix: transitionMatrix(labels, given, classNames.length),
   };
 }
 
-/** Reads `noise.json`. @throws Problem that names the file and what is wrong in it */
-export function readNoiseRecord(file: string): NoiseRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new Problem(`${file} could not be read as saved noise: ${messageOf(error)}. Check data.noise.file.`);
+/** What is saved of image noise, besides the images. */
+export function imageNoiseRecord({ indices }: NoisyImages, origin: NoiseOrigin): ImageNoiseRecord {
+  return { version: 1, ...origin, count: indices.length, indices: [...indices], pixels: runFiles.noiseImages };
+}
+
+/** Writes a noise into a run's folder. @param noisy the images that image noise made, each of `shape` */
+export async function saveNoise(
+  folder: string,
+  { record, noisy }: { record: NoiseRecord; noisy?: NoisyImages },
+  shape: NoiseData['shape'],
+): Promise<void> {
+  if (noisy) {
+    const file = encodeNpy({ shape: [noisy.indices.length, ...shape], data: noisy.pixels });
+    await writeAtomic(join(folder, runFiles.noiseImages), Buffer.from(file));
   }
-  const result = recordSchema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const at = issue?.path.join('.') ?? '';
-  throw new Problem(
-    `${file} is not saved noise: ${at && `${at}: `}${issue?.message ?? 'wrong'}. Use a noise.json of a run’s folder.`,
-  );
+  await writeAtomic(join(folder, runFiles.noise), JSON.stringify(record));
 }
 
 /**
- * Puts a saved noise on labels again.
- * @param file its name, for messages
- * @throws Problem when it belongs to other labels
+ * Saved label noise.
+ * @returns the labels to train with [n], and how they were made
+ * @throws Problem that names the file and what is wrong in it, or that it belongs to other labels
  */
-export function applyNoiseRecord(labels: Int32Array, classes: number, record: NoiseRecord, file: string): Int32Array {
+export function readLabelNoise(
+  file: string,
+  type: string,
+  { train: { labels }, classNames }: NoiseData,
+): { given: Int32Array; origin: NoiseOrigin } {
+  const { rate, seed, ...record } = readRecord(file, type, labelRecordSchema);
   const given = labels.slice();
   record.indices.forEach((index, i) => {
     const [wrong = 0, right] = [record.given[i], record.true[i]];
@@ -79,10 +126,70 @@ export function applyNoiseRecord(labels: Int32Array, classes: number, record: No
         `${file} belongs to other data: the label of sample ${index} should be ${right}, ${found}. Use the noise of a run on this data set.`,
       );
     }
-    if (wrong >= classes) {
-      throw new Problem(`${file}: sample ${index} is given the label ${wrong}, expected 0 to ${classes - 1}.`);
+    if (wrong >= classNames.length) {
+      throw new Problem(
+        `${file}: sample ${index} is given the label ${wrong}, expected 0 to ${classNames.length - 1}.`,
+      );
     }
     given[index] = wrong;
   });
-  return given;
+  return { given, origin: { type, rate, seed } };
+}
+
+/**
+ * Saved image noise.
+ * @returns the images that take the place of others, and how they were made
+ * @throws Problem that names the file and what is wrong in it, or that it belongs to other images
+ */
+export function readImageNoise(
+  file: string,
+  type: string,
+  { train: { labels }, shape }: NoiseData,
+): { noisy: NoisyImages; origin: NoiseOrigin } {
+  const { rate, seed, count, indices, pixels: name } = readRecord(file, type, imageRecordSchema);
+  const outside = indices.find((index) => index >= labels.length);
+  if (outside !== undefined) {
+    throw new Problem(
+      `${file} belongs to other data: it replaces sample ${outside}, there are only ${labels.length} samples. Use the noise of a run on this data set.`,
+    );
+  }
+  const beside = join(dirname(file), basename(name));
+  const expected = [count, ...shape];
+  const { shape: found, data: pixels } = readNpy(beside);
+  if (!(pixels instanceof Uint8Array) || found.join() !== expected.join()) {
+    throw new Problem(
+      `${beside} holds an array of shape [${found.join(', ')}], expected bytes [${expected.join(', ')}]. Use the noise of a run on this data set.`,
+    );
+  }
+  return { noisy: { indices: Int32Array.from(indices), pixels }, origin: { type, rate, seed } };
+}
+
+function readNpy(file: string) {
+  try {
+    return decodeNpy(readFileSync(file), file);
+  } catch (error) {
+    throw new Problem(`${file} could not be read as saved images: ${messageOf(error)} Keep it beside its noise.json.`);
+  }
+}
+
+function readRecord<T extends z.ZodType<NoiseRecord>>(file: string, type: string, schema: T): z.output<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Problem(`${file} could not be read as saved noise: ${messageOf(error)}. Check data.noise.file.`);
+  }
+  const saved = z.object({ type: z.string() }).safeParse(value);
+  if (saved.success && saved.data.type !== type) {
+    throw new Problem(
+      `data.noise.type: ${file} holds noise of type ${saved.data.type}, not ${type}. Change the type, or use another file.`,
+    );
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const at = issue?.path.join('.') ?? '';
+  throw new Problem(
+    `${file} is not saved noise: ${at && `${at}: `}${issue?.message ?? 'wrong'}. Use a noise.json of a run’s folder.`,
+  );
 }

@@ -1,19 +1,4 @@
-import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
-import { sep } from 'node:path';
-import * as tf from '../tf';
-
-/**
- * Starts the embedded WebAssembly runtime: one thread, SIMD where the processor has it.
- * @param folder where the .wasm files lie
- */
-export async function startWasm(folder: string): Promise<void> {
-  setWasmPaths(folder.endsWith(sep) ? folder : folder + sep);
-  registerConvolutionGradients();
-  await tf.setBackend('wasm');
-  await tf.ready();
-}
-
-let registered = false;
+import * as tf from '../../tf';
 
 interface FilterGradientAttributes {
   strides: [number, number] | number;
@@ -31,9 +16,7 @@ interface InputGradientAttributes {
  * tfjs's wasm backend has no gradient of a convolution with respect to its filter, and only a naive loop for its
  * input. Both are convolutions themselves, and as such run on the backend's fast kernel.
  */
-function registerConvolutionGradients(): void {
-  if (registered) return;
-  registered = true;
+export function registerConvolutionGradients(): void {
   tf.registerKernel({
     kernelName: tf.Conv2DBackpropFilter,
     backendName: 'wasm',

@@ -1,7 +1,4 @@
-import * as tf from '../tf';
-
-/** How an operation with a gradient of its own keeps what that gradient needs; tfjs does not export this type. */
-export type SaveTensors = (tensors: tf.Tensor[]) => void;
+import * as tf from '../../tf';
 
 /** Rows that are added in one pass. Two levels of sums keep float32's rounding error small over many thousand rows. */
 const block = 256;

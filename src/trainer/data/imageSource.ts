@@ -1,0 +1,41 @@
+import * as tf from '../tf';
+import { augmentImages, type Crops } from './augment';
+import type { DataSet } from './types';
+
+export type ImageFormat = Pick<DataSet, 'shape' | 'pixelScale'>;
+
+/** Images from which a program takes batches: the runtime decides where they lie. */
+export interface ImageSource {
+  /** What a program is handed for a batch. The caller disposes of it. */
+  inputs: (rows: Int32Array, crops?: Crops) => tf.NamedTensorMap;
+  /** The batch's images, inside the program. @returns [n, h, w, c], pixels in [0, 1] */
+  images: (inputs: tf.NamedTensorMap) => tf.Tensor4D;
+}
+
+/** Makes a source of bytes [n, h, w, c]. */
+export type CreateImageSource = (bytes: Uint8Array, format: ImageFormat) => ImageSource;
+
+/** Batches made on the host. */
+export const hostImages: CreateImageSource = (bytes, format) => ({
+  inputs: (rows, crops) => {
+    const batch = gatherImages(bytes, rows, format.shape);
+    return { images: imageTensor(crops ? augmentImages(batch, format.shape, crops) : batch, format) };
+  },
+  images: ({ images }) => images as tf.Tensor4D,
+});
+
+/** Copies rows out of images. @param images bytes [n, h, w, c] @returns bytes [rows, h, w, c] */
+export function gatherImages(images: Uint8Array, rows: Int32Array, shape: DataSet['shape']): Uint8Array {
+  const size = shape[0] * shape[1] * shape[2];
+  const batch = new Uint8Array(rows.length * size);
+  rows.forEach((row, i) => batch.set(images.subarray(row * size, (row + 1) * size), i * size));
+  return batch;
+}
+
+/** Bytes as pixels in [0, 1]. @param bytes [n, h, w, c] */
+function imageTensor(bytes: Uint8Array, { shape, pixelScale }: ImageFormat): tf.Tensor4D {
+  const n = bytes.length / (shape[0] * shape[1] * shape[2]);
+  const pixels = new Float32Array(bytes.length);
+  for (let i = 0; i < bytes.length; i += 1) pixels[i] = (bytes[i] ?? 0) / pixelScale;
+  return tf.tensor4d(pixels, [n, ...shape]);
+}
