@@ -202,7 +202,7 @@ describe('sat sweep', { timeout: 60_000 }, () => {
     ['a file that is no sweep', ['sweep', 'one.sat.json'], /no sweep.*"sat run"/],
     ['no job', ['sweep', 'grid.sat.json', '--jobs', '0'], /whole number from 1/],
     ['an unknown preset', ['sweep', '--preset', 'none'], /no such preset.*digits-noise-table-small/],
-    ['a preset that leads out of its folder', ['run', '--preset', '../sat.schema'], /no such preset/],
+    ['a preset that leads out of its folder', ['run', '--preset', '../presets/digits-sat-small'], /no such preset/],
     ['a file and a preset', ['sweep', 'grid.sat.json', '--preset', 'digits-noise-table-small'], /exclude each other/],
     ['neither', ['sweep'], /missing required argument/],
     ['a sweep for sat run', ['run', 'grid.sat.json'], /"sat sweep" runs it/],

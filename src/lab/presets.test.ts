@@ -61,6 +61,6 @@ describe('a preset’s name', () => {
     expect(presetName('preset:cifar10-sat')).toBe('cifar10-sat');
     expect(presetName('cifar10-sat.sat.json')).toBeUndefined();
     expect(presetFile('digits-sat-small')).toMatch(/digits-sat-small\.sat\.json$/);
-    for (const name of ['none', '', '../sat.schema', '..', 'a/b']) expect(presetFile(name)).toBeUndefined();
+    for (const name of ['none', '', '..', '../presets/digits-sat-small']) expect(presetFile(name)).toBeUndefined();
   });
 });
