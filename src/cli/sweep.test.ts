@@ -184,26 +184,26 @@ describe('sat sweep', { timeout: 60_000 }, () => {
   });
 
   it('takes a preset, with settings by hand', async () => {
-    const ended = await sat('sweep', '--preset', 'digits-noise-small', '--set', 'sweep=1');
+    const ended = await sat('sweep', '--preset', 'digits-noise-table-small', '--set', 'sweep=1');
     expect(ended.code).toBe(2);
     expect(existsSync(runsFolder)).toBe(false);
     const { group, rows } = document(
-      await sat('sweep', '--preset', 'digits-noise-small', '--jobs', '4', '--json', '--set', 'seed=5'),
+      await sat('sweep', '--preset', 'digits-noise-table-small', '--jobs', '4', '--json', '--set', 'seed=5'),
     );
-    expect(group).toBe('Digits, noise table (small)');
+    expect(group).toBe('Digits noise table (small)');
     // One seed by hand is over the sweep's three: the same cells, once each.
     expect(rows).toHaveLength(8);
     const runs = await listRuns(runsFolder);
     expect(runs).toHaveLength(8);
-    expect(runs[0]?.record).toMatchObject({ configFile: 'preset:digits-noise-small', config: { seed: 5 } });
+    expect(runs[0]?.record).toMatchObject({ configFile: 'preset:digits-noise-table-small', config: { seed: 5 } });
   });
 
   it.each([
     ['a file that is no sweep', ['sweep', 'one.sat.json'], /no sweep.*"sat run"/],
     ['no job', ['sweep', 'grid.sat.json', '--jobs', '0'], /whole number from 1/],
-    ['an unknown preset', ['sweep', '--preset', 'none'], /no such preset.*digits-noise-small/],
-    ['a preset that leads out of its folder', ['run', '--preset', '../sat.schema'], /no such preset/],
-    ['a file and a preset', ['sweep', 'grid.sat.json', '--preset', 'digits-noise-small'], /exclude each other/],
+    ['an unknown preset', ['sweep', '--preset', 'none'], /no such preset.*digits-noise-table-small/],
+    ['a preset that leads out of its folder', ['run', '--preset', '../presets/digits-sat-small'], /no such preset/],
+    ['a file and a preset', ['sweep', 'grid.sat.json', '--preset', 'digits-noise-table-small'], /exclude each other/],
     ['neither', ['sweep'], /missing required argument/],
     ['a sweep for sat run', ['run', 'grid.sat.json'], /"sat sweep" runs it/],
   ])('with %s exits with 2 and makes no run', async (_what, args, message) => {
@@ -222,7 +222,7 @@ describe('sat presets', () => {
     const { presets } = JSON.parse(stdout) as { presets: { name: string; isSweep: boolean; notes: string }[] };
     const names = readdirSync(join(tools.dist, '../media/presets')).map((file) => file.replace('.sat.json', ''));
     expect(presets.map(({ name }) => name)).toEqual(names.sort());
-    expect(presets.find(({ name }) => name === 'digits-noise-small')).toMatchObject({ isSweep: true });
+    expect(presets.find(({ name }) => name === 'digits-noise-table-small')).toMatchObject({ isSweep: true });
   });
 });
 

@@ -65,7 +65,7 @@ async function follow(sweep: Sweep, jobs: number): Promise<void> {
       for (const cell of cells) {
         if (said.get(cell) === cell.state) continue;
         said.set(cell, cell.state);
-        line.above(cellWords(cell));
+        if (cell.state !== 'running') line.above(cellWords(cell));
       }
     });
   } finally {
@@ -102,7 +102,7 @@ function statusLine() {
   const show = (text: string) => {
     clear();
     shown = text;
-    stderr.write(stderr.isTTY ? text.slice(0, stderr.columns - 1) : `${text}\n`);
+    stderr.write(stderr.isTTY ? text.slice(0, (stderr.columns || 80) - 1) : `${text}\n`);
   };
   return {
     show,

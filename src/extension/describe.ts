@@ -60,7 +60,9 @@ export function labelsByRun(runs: readonly Run[]): Map<Run, string> {
   for (const members of groups.values()) {
     const texts = distinguishingLabels(members.map((run) => run.record?.config ?? {}));
     members.forEach((run, i) => {
-      const text = members.length === 1 ? '' : texts[i];
+      // A sweep knows all its cells from the start: its words do not change as runs are added.
+      const ofSweep = run.record?.group ? run.name.split(`${run.record.group}: `)[1] : undefined;
+      const text = ofSweep ?? (members.length === 1 ? '' : texts[i]);
       labels.set(run, run.problem && !run.record ? run.id : text || run.name);
     });
   }

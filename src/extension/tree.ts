@@ -163,7 +163,7 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   }
 
   private runItem({ run, group }: RunNode): vscode.TreeItem {
-    const label = group.runs.length === 1 ? run.name : (this.labels.get(run) ?? run.name);
+    const label = this.groups.includes(group) ? (this.labels.get(run) ?? run.name) : run.name;
     const item = new vscode.TreeItem(
       label,
       run.checkpoints.length > 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,

@@ -145,6 +145,18 @@ describe('extends', () => {
   it('must be a string', async () => {
     expect((await problems({ extends: 3 }))[0]).toMatchObject({ path: 'extends' });
   });
+
+  it('takes a preset, under what the file says', async () => {
+    const { config } = await cell({ extends: 'preset:digits-sat-small', method: { alpha: 0.8 }, epochs: 4 });
+    expect(config).toMatchObject({
+      method: { name: 'sat', alpha: 0.8, startEpoch: 3 },
+      data: { name: 'digits', noise: { rate: 0.4 } },
+      epochs: 4,
+    });
+    const [problem] = await problems({ extends: 'preset:nothing' });
+    expect(problem).toMatchObject({ path: 'extends' });
+    expect(problem?.message).toMatch(/no such preset.*digits-sat-small/);
+  });
 });
 
 describe('paths to data', () => {

@@ -74,6 +74,24 @@ describe('labels side by side', () => {
     ).toEqual(['digits · small-cnn', 'mnist · small-cnn', 'digits · resnet20']);
   });
 
+  it('name other settings where two runs would read the same, and only what changes the numbers', () => {
+    const sat = (alpha: number, seed: number) => {
+      const method = { name: 'sat' as const, alpha, startEpoch: 3 };
+      return resolveConfig({ method, seed, evaluate: { every: 1 + seed }, name: `run ${seed}` });
+    };
+    expect(distinguishingLabels([sat(0.6, 0), sat(0.6, 1), sat(0.9, 0)])).toEqual([
+      'alpha 0.6 · seed 0',
+      'alpha 0.6 · seed 1',
+      'alpha 0.9 · seed 0',
+    ]);
+    const erm = resolveConfig({ method: { name: 'erm' } });
+    expect(distinguishingLabels([erm, sat(0.6, 0), sat(0.9, 0)])).toEqual([
+      'ERM',
+      'SAT · alpha 0.6',
+      'SAT · alpha 0.9',
+    ]);
+  });
+
   it('tell sizes of a model apart', () => {
     const sizes = [{ name: 'resnet18', width: 8 }, { name: 'resnet18' }, { name: 'wrn', depth: 28 }] as const;
     expect(distinguishingLabels(sizes.map((model) => resolveConfig({ model })))).toEqual([

@@ -10,9 +10,20 @@ export function describeConfig(config: Loose): string {
   return [dataLabel(config), methodLabel(config), noiseLabel(config)].filter((part) => part !== '').join(', ');
 }
 
-/** For runs side by side: only the settings that differ among them, such as "SAT · 40 % · seed 1". */
+/**
+ * For runs side by side: only the settings that differ among them, such as "SAT · 40 % · seed 1". Where two would read
+ * the same, whatever else differs is named: "alpha 0.6 · seed 1".
+ */
 export function distinguishingLabels(configs: readonly Loose[]): string[] {
-  const parts = [methodLabel, dataLabel, noiseLabel, modelLabel, seedLabel];
+  const usual = [methodLabel, dataLabel, noiseLabel, modelLabel];
+  const usualOnes = labelsBy([...usual, seedLabel], configs);
+  if (new Set(usualOnes).size === configs.length) return usualOnes;
+  return labelsBy([...usual, ...otherSettings(configs), seedLabel], configs);
+}
+
+type Part = (config: Loose) => string;
+
+function labelsBy(parts: readonly Part[], configs: readonly Loose[]): string[] {
   const differing = parts.filter((part) => new Set(configs.map(part)).size > 1);
   const shown = differing.length > 0 ? differing : [methodLabel, noiseLabel];
   return configs.map((config) =>
@@ -21,6 +32,31 @@ export function distinguishingLabels(configs: readonly Loose[]): string[] {
       .filter((text) => text !== '')
       .join(' · '),
   );
+}
+
+/** What the usual parts say already, and what does not change the numbers. */
+const unnamed =
+  /^(version|name|notes|tags|seed|runtime|device|(metrics|evaluate|checkpoint)\..*|data\.root|.*\.(name|type)|data\.noise\.rate|model\.(width|depth|widenFactor))$/;
+
+/** A part for each setting of the configurations that has more than one value, called by its last key. */
+function otherSettings(configs: readonly Loose[]): Part[] {
+  const settings = configs.map((config) => leaves(config));
+  const paths = [...new Set(settings.flatMap((of) => [...of.keys()]))].filter((path) => !unnamed.test(path));
+  return paths
+    .filter((path) => new Set(settings.flatMap((of) => of.get(path) ?? [])).size > 1)
+    .map((path) => (config) => {
+      const value = leaves(config).get(path);
+      return value === undefined ? '' : `${path.split('.').at(-1) ?? path} ${value}`;
+    });
+}
+
+function leaves(value: unknown, path = '', into = new Map<string, string>()): Map<string, string> {
+  if (isObject(value)) {
+    for (const [key, inner] of Object.entries(value)) leaves(inner, path === '' ? key : `${path}.${key}`, into);
+  } else if (value !== undefined && value !== null) {
+    into.set(path, typeof value === 'string' ? value : JSON.stringify(value));
+  }
+  return into;
 }
 
 /** The method's short name; its colour and its runs go by it. */

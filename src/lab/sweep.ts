@@ -152,19 +152,21 @@ export interface SweepProgress {
   secondsLeft: number | undefined;
 }
 
+type Seen = Pick<Run, 'id' | 'record' | 'status' | 'duration' | 'progress'>;
+
 /**
  * How far a sweep is, judged by its runs alone.
  * @param runs all runs of it, of which several may have been made for one cell
  * @param total number of cells
  */
-export function sweepProgress(runs: readonly Run[], total: number): SweepProgress {
-  const cellOf = (run: Run) => run.record?.cell ?? run.id;
+export function sweepProgress(runs: readonly Seen[], total: number): SweepProgress {
+  const cellOf = (run: Seen) => run.record?.cell ?? run.id;
   const done = new Set(runs.filter(({ status }) => status === 'completed').map(cellOf)).size;
   const running = runs.filter(({ status }) => status === 'running');
   return { done, total, secondsLeft: secondsLeft(runs, running, total - done - running.length) };
 }
 
-function secondsLeft(runs: readonly Run[], running: readonly Run[], waiting: number): number | undefined {
+function secondsLeft(runs: readonly Seen[], running: readonly Seen[], waiting: number): number | undefined {
   const durations = runs
     .filter(({ status }) => status === 'completed' || status === 'running')
     .flatMap(({ duration }) => duration ?? []);

@@ -26,12 +26,13 @@ async function open(): Promise<Place> {
   return { lab, folder: folder.uri, runsFolder: lab.runsFolderOf(folder) };
 }
 
-async function sweepFile({ folder }: Place, name: string): Promise<vscode.Uri> {
+/** @param limit another one makes other cells: what has run under one name is not run again under another */
+async function sweepFile({ folder }: Place, name: string, limit: number): Promise<vscode.Uri> {
   const file = vscode.Uri.joinPath(folder, `${name}.sat.json`);
   const content = {
     name,
     method: { name: 'erm' },
-    data: { name: 'digits', limit: 256 },
+    data: { name: 'digits', limit },
     epochs: 1,
     sweep: { seed: [0, 1] },
   };
@@ -53,7 +54,7 @@ describe('a sweep in the extension host', () => {
   it('is started by the lens of its file, and runs every cell', async function () {
     this.timeout(deadlineMilliseconds);
     const place = await open();
-    const file = await sweepFile(place, 'two seeds');
+    const file = await sweepFile(place, 'two seeds', 256);
     await vscode.window.showTextDocument(file);
     const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>('vscode.executeCodeLensProvider', file);
     const lens = lenses.find(({ command }) => command?.title.includes('Run Sweep (2 runs)'));
@@ -70,7 +71,7 @@ describe('a sweep in the extension host', () => {
   it('that a lost window has left goes on by command', async function () {
     this.timeout(deadlineMilliseconds);
     const place = await open();
-    const file = await sweepFile(place, 'left over');
+    const file = await sweepFile(place, 'left over', 128);
     await mkdir(join(place.runsFolder, '.sweeps'), { recursive: true });
     const record = {
       version: 1,
