@@ -133,7 +133,7 @@ describe('sat sweep', { timeout: 60_000 }, () => {
 
   it('that was killed leaves its runs at work, and the same command takes them over', async () => {
     const { child, ended } = start(['sweep', 'grid.sat.json'], 'slow');
-    await until('a run', async () => running(await listRuns(runsFolder)).length === 1);
+    await until('the first metrics', async () => (await listRuns(runsFolder)).some(({ progress }) => progress.step > 0));
     child.kill('SIGKILL');
     await ended;
     expect(running(await listRuns(runsFolder))).toHaveLength(1);

@@ -47,11 +47,13 @@ const described = z.looseObject({ name: z.string(), notes: z.string(), sweep: z.
 /** All presets, by name. */
 export async function listPresets(): Promise<Preset[]> {
   if (folder === undefined) return [];
-  const files = (await readdir(folder)).filter((file) => file.endsWith(extension)).sort();
+  const files = (await readdir(folder)).filter((file) => file.endsWith(extension));
+  const names = files.map((file) => file.slice(0, -extension.length)).sort();
   return Promise.all(
-    files.map(async (file) => {
-      const { name: title, notes, sweep } = described.parse(JSON.parse(await readFile(join(folder, file), 'utf8')));
-      return { name: file.slice(0, -extension.length), title, notes, isSweep: sweep !== undefined };
+    names.map(async (name) => {
+      const text = await readFile(join(folder, name + extension), 'utf8');
+      const { name: title, notes, sweep } = described.parse(JSON.parse(text));
+      return { name, title, notes, isSweep: sweep !== undefined };
     }),
   );
 }
