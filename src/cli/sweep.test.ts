@@ -133,7 +133,9 @@ describe('sat sweep', { timeout: 60_000 }, () => {
 
   it('that was killed leaves its runs at work, and the same command takes them over', async () => {
     const { child, ended } = start(['sweep', 'grid.sat.json'], 'slow');
-    await until('the first metrics', async () => (await listRuns(runsFolder)).some(({ progress }) => progress.step > 0));
+    await until('the first metrics', async () =>
+      (await listRuns(runsFolder)).some(({ progress }) => progress.step > 0),
+    );
     child.kill('SIGKILL');
     await ended;
     expect(running(await listRuns(runsFolder))).toHaveLength(1);
