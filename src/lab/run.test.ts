@@ -57,3 +57,25 @@ describe('a process that ends while its files are being read', () => {
     expect(run.status).toBe('lost');
   });
 });
+
+describe('a run that was resumed', () => {
+  it.each([
+    [99, 'running'],
+    [101, 'failed'],
+  ])('at second 100 takes an exit of second %d for its own only when it is later: %s', async (time, status) => {
+    vi.mocked(processes.isAlive).mockReturnValue(true);
+    const record = {
+      version: 1,
+      id: 'one',
+      created: new Date().toISOString(),
+      config: {},
+      process: { host: hostname(), bootId: 'boot', pid: 1, startTime: '1' },
+      resumes: [{ time: 100, checkpoint: 'latest.safetensors', byte: 0 }],
+    };
+    writeFileSync(join(folder, 'run.json'), JSON.stringify(record));
+    writeFileSync(join(folder, 'exit.json'), JSON.stringify({ version: 1, code: 130, signal: null, time }));
+    const run = new Run(folder);
+    await run.refresh();
+    expect(run.status).toBe(status);
+  });
+});

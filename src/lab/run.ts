@@ -176,7 +176,8 @@ export class Run {
     this.derived = deriveStatus(
       {
         end: endOffset >= (resumed?.byte ?? 0) ? end : undefined,
-        exit: this.exit,
+        // Its supervisor may note the earlier exit only after the run was resumed.
+        exit: this.exit && this.exit.time >= (resumed?.time ?? 0) ? this.exit : undefined,
         stopRequested: existsSync(join(this.folder, runFiles.stopRequest)),
         process: this.record?.process ?? null,
         lastSign: Math.max(lastTime ?? 0, resumed?.time ?? 0, created || 0),
