@@ -90,3 +90,7 @@ for (const task of tasks) {
 }
 subject.end();
 peer.end();
+if (wanted.length === 0 || wanted.includes('checks')) {
+  const names = ['overhead', 'pipeline', 'memory'];
+  spawnSync(process.execPath, ['--expose-gc', 'out/benchChecks.js', ...names], { cwd: root, stdio: 'inherit' });
+}
