@@ -36,13 +36,16 @@ interface Recorded {
   outputNames: string[];
   /** Set where the body asked for the epoch: the recording then holds for this one only. */
   epoch: number | undefined;
-  session: Session | typeof refused | undefined;
+  session: Session;
 }
 
+type Unloaded = Omit<Recorded, 'session'>;
+
 /**
- * Makes programs of bodies: the first call with inputs of some shapes runs operation by operation and is recorded, the
- * next ones run the recording as one TensorFlow graph with the variables inside it. What TensorFlow does not take as a
- * graph goes on operation by operation.
+ * Makes programs of bodies: for inputs of shapes that are new, a call runs operation by operation and is recorded; then it
+ * is undone and done again as one TensorFlow graph with the variables inside it, as all later calls are. So a number does
+ * not hang on which call came first, and a resumed run is the same as one that was never stopped. What TensorFlow does
+ * not take as a graph goes on operation by operation.
  */
 export function graphCompiler(backend: TensorFlowBackend): Compile {
   return <I extends tf.NamedTensorMap, O extends tf.NamedTensorMap>(body: Body<I, O>): Program<I, O> => {
@@ -53,17 +56,28 @@ export function graphCompiler(backend: TensorFlowBackend): Compile {
       const known = recordings.get(key);
       if (known === refused) return plain(inputs, call);
       if (known && (known.epoch === undefined || known.epoch === call.epoch)) {
-        const session = (known.session ??= load(backend, known));
-        if (session === refused) return plain(inputs, call);
         // A recording of this body has the body's outputs.
-        return tf.tidy(() => replay(known, session, inputs, call)) as O;
+        return tf.tidy(() =>
+          replay(
+            known,
+            inputs,
+            known.draws.map((draw) => drawnTensor(draw, call.random)),
+          ),
+        ) as O;
       }
-      const { outputs, recorded } = record(backend, body, inputs, call);
-      // Another epoch often changes nothing.
-      const session = known && inherited(known, recorded);
-      if (recorded !== refused) recorded.session = session;
-      recordings.set(key, recorded);
-      return outputs;
+      const attempt = record(backend, body, inputs, call, known);
+      recordings.set(key, attempt.recorded);
+      const { recorded } = attempt;
+      if (recorded === refused) {
+        attempt.end();
+        return attempt.outputs;
+      }
+      try {
+        attempt.undo();
+        return tf.tidy(() => replay(recorded, inputs, attempt.drawn)) as O;
+      } finally {
+        attempt.end();
+      }
     };
   };
 }
@@ -76,21 +90,11 @@ function refuse(error: unknown): typeof refused {
   return refused;
 }
 
-function load(backend: TensorFlowBackend, recorded: Recorded): Session | typeof refused {
-  try {
-    return new Session(backend, recorded);
-  } catch (error) {
-    return refuse(error);
-  }
-}
-
 /** The session of an earlier recording of the same body, where the operations turned out to be the very same. */
-function inherited(before: Recorded, now: Recorded | typeof refused): Session | undefined {
-  if (!(before.session instanceof Session)) return undefined;
+function inherited(before: Recorded | undefined, now: Unloaded): Session | undefined {
+  if (!before) return undefined;
   const same =
-    now !== refused &&
-    before.bytes.equals(now.bytes) &&
-    before.held.every(({ variable }, i) => now.held[i]?.variable === variable);
+    before.bytes.equals(now.bytes) && before.held.every(({ variable }, i) => now.held[i]?.variable === variable);
   if (same) return before.session;
   before.session.dispose();
   return undefined;
@@ -102,25 +106,41 @@ function signature(inputs: tf.NamedTensorMap): string {
     .join(' ');
 }
 
+/** A call that was run operation by operation and recorded. */
+interface Attempt<O> {
+  outputs: O;
+  recorded: Recorded | typeof refused;
+  /** The random numbers of this call. */
+  drawn: tf.Tensor[];
+  /** Takes the outputs and all assignments back. */
+  undo: () => void;
+  /** Lets go of what was kept for that. */
+  end: () => void;
+}
+
 function record<I extends tf.NamedTensorMap, O extends tf.NamedTensorMap>(
   backend: TensorFlowBackend,
-  body: (inputs: I, moment: Moment) => O,
+  body: Body<I, O>,
   inputs: I,
   call: Call,
-): { outputs: O; recorded: Recorded | typeof refused } {
+  earlier: Recorded | undefined,
+): Attempt<O> {
   backend.newer?.bringBack();
   const variables = Object.values(tf.engine().registeredVariables);
   for (const variable of variables) unshare(backend, variable);
   const before = backend.ids(variables);
+  const values = variables.map((variable) => tf.keep(tf.clone(variable)));
   const recording = new Recording(backend.observed, before);
   for (const id of backend.ids(Object.values(inputs))) recording.input(id);
 
   const draws: Draw[] = [];
+  const drawn: tf.Tensor[] = [];
   const random: StepRandom = stepRandom((draw) =>
     backend.unheard(() => {
-      const tensor = drawnTensor(draw, call.random);
+      const tensor = tf.keep(drawnTensor(draw, call.random));
       for (const id of backend.ids([tensor])) recording.input(id);
       draws.push(draw);
+      drawn.push(tensor);
       return tensor;
     }),
   );
@@ -132,48 +152,60 @@ function record<I extends tf.NamedTensorMap, O extends tf.NamedTensorMap>(
       return call.epoch;
     },
   };
-  backend.observed.listener = recording;
+  const end = () => tf.dispose([values, drawn]);
   let outputs: O;
+  backend.observed.listener = recording;
   try {
     outputs = tf.tidy(() => body(inputs, moment));
+  } catch (error) {
+    end();
+    throw error;
   } finally {
     backend.observed.listener = undefined;
   }
-  try {
-    const after = backend.ids(variables);
-    const graph = recording.finish(backend.ids(Object.values(outputs)), after);
-    const held = graph.variables.flatMap(({ index }): Held[] => {
-      const variable = variables[index];
-      return variable ? [{ variable, known: -1, written: after[index] !== before[index] }] : [];
+  const after = backend.ids(variables);
+  const undo = () => {
+    const given = new Set(Object.values(inputs));
+    tf.dispose(Object.values(outputs).filter((output) => !given.has(output)));
+    variables.forEach((variable, i) => {
+      const value = values[i];
+      if (value && after[i] !== before[i]) variable.assign(value);
     });
-    const recorded = {
-      bytes: Buffer.from(encodeSavedModel(graph.nodes)),
-      graph,
-      draws,
-      held,
-      outputNames: Object.keys(outputs),
-      epoch: asked.epoch ? call.epoch : undefined,
-      session: undefined,
-    };
-    return { outputs, recorded };
-  } catch (error) {
-    return { outputs, recorded: refuse(error) };
+  };
+  const recorded = finish();
+  return { outputs, recorded, drawn, undo, end };
+
+  function finish(): Recorded | typeof refused {
+    try {
+      const graph = recording.finish(backend.ids(Object.values(outputs)), after);
+      const held = graph.variables.flatMap(({ index }): Held[] => {
+        const variable = variables[index];
+        return variable ? [{ variable, known: -1, written: after[index] !== before[index] }] : [];
+      });
+      const unloaded = {
+        bytes: Buffer.from(encodeSavedModel(graph.nodes)),
+        graph,
+        draws,
+        held,
+        outputNames: Object.keys(outputs),
+        epoch: asked.epoch ? call.epoch : undefined,
+      };
+      // Another epoch often changes nothing.
+      return { ...unloaded, session: inherited(earlier, unloaded) ?? new Session(backend, unloaded) };
+    } catch (error) {
+      return refuse(error);
+    }
   }
 }
 
 /** Gives a variable a tensor of its own: a graph that changes the variable must not change what it was made from. */
 function unshare(backend: TensorFlowBackend, variable: tf.Variable): void {
-  if (backend.refCount(variable.dataId) > 1)
-    tf.tidy(() => variable.assign(tf.add(variable, tf.zeros([], variable.dtype))));
+  // Images, which are bytes behind, are never changed.
+  if (variable.dtype === 'float32' && backend.refCount(variable.dataId) > 1)
+    tf.tidy(() => variable.assign(tf.add(variable, 0)));
 }
 
-function replay(
-  { draws, outputNames }: Recorded,
-  session: Session,
-  inputs: tf.NamedTensorMap,
-  { random }: Call,
-): tf.NamedTensorMap {
-  const drawn = draws.map((draw) => drawnTensor(draw, random));
+function replay({ outputNames, session }: Recorded, inputs: tf.NamedTensorMap, drawn: tf.Tensor[]): tf.NamedTensorMap {
   const outputs = session.run([...Object.values(inputs), ...drawn]);
   return Object.fromEntries(outputs.map((output, i) => [outputNames[i] ?? '', output]));
 }
@@ -187,7 +219,7 @@ class Session implements NewerValues {
 
   constructor(
     private readonly backend: TensorFlowBackend,
-    { bytes, graph, held }: Recorded,
+    { bytes, graph, held }: Unloaded,
   ) {
     this.graph = graph;
     this.held = held;

@@ -9,7 +9,7 @@ import { NumpyRandom } from '../../random';
 import { createTrainStep } from '../../step';
 import * as tf from '../../tf';
 import { installedTensorFlow } from '../installed';
-import { eager, type Compile } from '../program';
+import { eager, type Compile, type StepRandom } from '../program';
 import { startTensorFlow } from '.';
 
 const folder = installedTensorFlow({ SAT_RUNTIMES: process.env['SAT_TEST_RUNTIMES'] });
@@ -44,6 +44,30 @@ describe.skipIf(folder === undefined)('TensorFlow', () => {
       const [recorded, plain] = [compile(body), eager(body)];
       for (const seed of [1, 2, 3])
         expect(values(recorded({}, call(0, seed)).z)).toEqual(values(plain({}, call(0, seed)).z));
+    });
+
+    it('gives its first call the very numbers that it gives later ones', () => {
+      const start = tf.tensor2d(
+        Array.from({ length: 400 }, (_, i) => Math.sin(i)),
+        [20, 20],
+      );
+      const state = tf.variable(start) as tf.Tensor2D & tf.Variable;
+      const make = () =>
+        compile((_: object, { random }: { random: StepRandom }) => {
+          const noise = random.normal([20, 20]);
+          state.assign(tf.tanh(tf.add(tf.matMul(state, state), tf.mul(noise, 0.1))));
+          return { sum: tf.sum(state) };
+        });
+      const run = (resumeAt: number) => {
+        state.assign(tf.clone(start));
+        let program = make();
+        return Array.from({ length: 5 }, (_, i) => {
+          // A resumed run begins with a program of its own.
+          if (i === resumeAt) program = make();
+          return values(program({}, call(0, i)).sum)[0];
+        });
+      };
+      expect(run(3)).toEqual(run(0));
     });
 
     it('keeps variables inside, and gives their values back to whoever asks', () => {
