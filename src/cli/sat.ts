@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { exitCodes } from '../protocol/run';
 import { dataCommand } from './data';
+import { evaluateCommand } from './evaluateCommand';
 import { print, UsageError } from './output';
 import './context';
 import { runCommand } from './runCommand';
@@ -15,6 +16,7 @@ function program(): Command {
     .configureHelp({ showGlobalOptions: true });
   for (const command of [
     runCommand(),
+    evaluateCommand(),
     listCommand(),
     showCommand(),
     stopCommand(),

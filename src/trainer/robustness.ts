@@ -1,5 +1,5 @@
 import type { AttackConfig } from '../protocol/attacks';
-import { attackBatch, type Attacked } from './attacks/attack';
+import { attackBatch, hits, type Attacked } from './attacks/attack';
 import { createAttack } from './attacks/registry';
 import { sizeOf, type Victim } from './attacks/victim';
 import type { Split } from './data/types';
@@ -13,25 +13,35 @@ export function pixelsOf(bytes: Uint8Array, pixelScale: number): Float32Array {
   return Float32Array.from(bytes, (byte) => byte / pixelScale);
 }
 
+/** What was done to a batch, and by which attacks. */
+export interface AttackedRows {
+  attacked: Attacked;
+  /** The names that `fooledBy` counts. */
+  parts: string[];
+}
+
 /**
  * Attacks one batch of a set of images. Its random numbers depend on the attack's seed and on where the batch stands
  * alone: a batch can be done again, or on its own.
- * @param from row of the first image
+ * @param attack undefined: the natural images alone @param from row of the first image
  */
-export function attackRows(
+export async function attackRows(
   victim: Victim,
-  attack: AttackConfig,
+  attack: AttackConfig | undefined,
   { images, labels }: Split,
   pixelScale: number,
   from: number,
   to: number,
-): Promise<Attacked> {
+): Promise<AttackedRows> {
   const size = sizeOf(victim.shape);
   const points = {
     images: pixelsOf(images.subarray(from * size, to * size), pixelScale),
     labels: labels.slice(from, to),
   };
-  return attackBatch(createAttack(attack), victim, points, new NumpyRandom([attack.seed, from]));
+  const parts = attack ? createAttack(attack) : [];
+  const random = new NumpyRandom([attack?.seed ?? 0, from]);
+  const attacked = await attackBatch(parts, victim, points, random);
+  return { attacked, parts: parts.map(({ name }) => name) };
 }
 
 /** What a robust accuracy was measured on and with. */
@@ -56,8 +66,8 @@ export async function robustAccuracies(
     let robust = 0;
     for (let from = 0; from < n; from += attackedTogether) {
       const to = Math.min(from + attackedTogether, n);
-      const result = await attackRows(victim, attack, test, pixelScale, from, to);
-      robust += result.robust.reduce((sum, flag) => sum + flag, 0);
+      const { attacked } = await attackRows(victim, attack, test, pixelScale, from, to);
+      robust += hits(attacked.perturbedPredictions, test.labels.subarray(from, to));
     }
     const metric = robustMetric(attack);
     values[metric] = robust / n;

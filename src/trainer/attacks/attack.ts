@@ -15,51 +15,74 @@ export interface Attempt {
   fooled: Uint8Array;
 }
 
-/** What an attack did to a batch. */
+/** An attack by its name. */
+export interface Part {
+  name: string;
+  attack: Attack;
+}
+
+/** What attacks did to a batch. All of [n]. */
 export interface Attacked {
-  /** 1 where the natural image is classified right. */
-  correct: Uint8Array;
-  /** 1 where the perturbed one is, too. */
-  robust: Uint8Array;
-  /** Perturbed images where the attack succeeded, natural ones elsewhere. */
+  /** Classes of the natural images. */
+  predictions: Int32Array;
+  /** Classes of the perturbed ones; the natural class where that is wrong already. */
+  perturbedPredictions: Int32Array;
+  /** Which of the attacks succeeded; −1 where none did or none was needed. */
+  fooledBy: Int8Array;
+  /** Perturbed images where an attack succeeded, natural ones elsewhere. [n · h · w · c] */
   images: Float32Array;
 }
 
-/** Attacks the images of a batch that are classified right. */
+/** Attacks the images of a batch that are classified right, with one attack after the other. */
 export async function attackBatch(
-  attack: Attack,
+  parts: readonly Part[],
   victim: Victim,
   points: Points,
   random: NumpyRandom,
 ): Promise<Attacked> {
-  const wrong = misclassified(await victim.logits(points.images), points.labels);
-  const correct = wrong.map((flag) => 1 - flag);
-  const { images, fooled } = await inTurn(victim, points, wrong, [
-    async (left) => attempted(victim, left, await attack(victim, left, random)),
-  ]);
-  return { correct, robust: fooled.map((flag) => 1 - flag), images };
+  const logits = await victim.logits(points.images);
+  const predictions = predictionsOf(logits, points.labels.length);
+  const fooledBy = new Int8Array(points.labels.length).fill(-1);
+  const attempts = parts.map(
+    ({ attack }) =>
+      async (left: Points) =>
+        attempted(victim, left, await attack(victim, left, random)),
+  );
+  const wrong = misclassified(logits, points.labels);
+  const { images } = await inTurn(victim, points, wrong, attempts, (row, i) => (fooledBy[row] = i));
+  const perturbedPredictions = fooledBy.some((i) => i >= 0)
+    ? predictionsOf(await victim.logits(images), points.labels.length)
+    : predictions;
+  return { predictions, perturbedPredictions, fooledBy, images };
+}
+
+/** How many of a batch's labels are predicted. */
+export function hits(predictions: Int32Array, labels: Int32Array): number {
+  return predictions.reduce((sum, prediction, i) => sum + (prediction === labels[i] ? 1 : 0), 0);
 }
 
 /**
  * Makes attempts one after the other, each on the images that none before has fooled.
- * @param wrong 1 for images that need no attempt
+ * @param wrong 1 for images that need no attempt @param onFooled told of each image that an attempt fooled
  */
 export async function inTurn(
   { shape }: Victim,
   points: Points,
   wrong: Uint8Array,
   attempts: readonly ((left: Points) => Promise<Attempt>)[],
+  onFooled?: (row: number, attempt: number) => void,
 ): Promise<Attempt> {
   const size = sizeOf(shape);
   const images = points.images.slice();
   const fooled = wrong.slice();
-  for (const attempt of attempts) {
+  for (const [number, attempt] of attempts.entries()) {
     const rows = indicesOf(fooled, 0);
     if (rows.length === 0) break;
     const result = await attempt(pointsAt(points, rows, size));
     rows.forEach((row, i) => {
       if (result.fooled[i] !== 1) return;
       fooled[row] = 1;
+      onFooled?.(row, number);
       images.set(result.images.subarray(i * size, (i + 1) * size), row * size);
     });
   }
@@ -82,10 +105,16 @@ export async function attempted(victim: Victim, { labels }: Points, images: Floa
   return { images, fooled: misclassified(await victim.logits(images), labels) };
 }
 
+/** The arg max of each of n rows. */
+export function predictionsOf(logits: Float32Array, n: number): Int32Array {
+  const k = logits.length / n;
+  return Int32Array.from({ length: n }, (_, i) => argMax(logits, i * k, k));
+}
+
 /** 1 for each row whose arg max is not the label. */
 export function misclassified(logits: Float32Array, labels: Int32Array): Uint8Array {
-  const k = logits.length / labels.length;
-  return Uint8Array.from(labels, (label, i) => (argMax(logits, i * k, k) === label ? 0 : 1));
+  const predictions = predictionsOf(logits, labels.length);
+  return Uint8Array.from(labels, (label, i) => (predictions[i] === label ? 0 : 1));
 }
 
 /** The class of the given rank for each row: 0 the likeliest. @returns [n] */

@@ -1,22 +1,16 @@
 import type { AttackOptions } from '../../protocol/attacks';
 import { apgdCe, apgdDlr, apgdT } from './apgd';
-import { attempted, inTurn, type Attack } from './attack';
+import type { Part } from './attack';
 import { fab, fabT } from './fab';
 import { square } from './square';
 
 type Options = AttackOptions<'autoattack'>;
 
-/** A part of AutoAttack, by name. */
-export interface Part {
-  name: string;
-  attack: Attack;
-}
-
 /**
  * The attacks of each version in their order (Croce and Hein, ICML 2020; facts 4.1). `2020` is AA of July 2020 and
  * `2020-plus` its AA+, which today's `plus` repeats.
  */
-export function partsOf({ norm, epsilon, seed, version }: Options): Part[] {
+export function autoattack({ norm, epsilon, seed, version }: Options): Part[] {
   const common = { norm, epsilon, seed, steps: 100 };
   const boundary = { ...common, alphaMax: 0.1, eta: 1.05, beta: 0.9 };
   const targets = 9;
@@ -46,16 +40,4 @@ export function partsOf({ norm, epsilon, seed, version }: Options): Part[] {
     case 'plus':
       return plus;
   }
-}
-
-/** AutoAttack: its parts one after the other, each on what is still classified right. */
-export function autoattack(options: Options): Attack {
-  return async (victim, points, random) => {
-    const attempts = partsOf(options).map(
-      ({ attack }) =>
-        async (left: typeof points) =>
-          attempted(victim, left, await attack(victim, left, random)),
-    );
-    return (await inTurn(victim, points, new Uint8Array(points.labels.length), attempts)).images;
-  };
 }

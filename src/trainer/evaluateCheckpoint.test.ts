@@ -1,0 +1,124 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeNpy } from '../formats/npy';
+import { configSchema } from '../protocol/config';
+import { evaluationRecordSchema } from '../protocol/evaluation';
+import type { RunEvent } from '../protocol/events';
+import { loadDataSet } from './data/registry';
+import type { DataSet } from './data/types';
+import { evaluateCheckpoint } from './evaluateCheckpoint';
+import { attackedTogether } from './robustness';
+import { eager } from './runtimes/program';
+import { mediaFolder, useWasm } from './testing';
+import { train } from './train';
+
+const runtime = { name: 'wasm', device: 'cpu', compile: eager } as const;
+let dataSet: DataSet;
+let place: string;
+let checkpoint: string;
+let trained: Record<string, number> = {};
+
+beforeAll(async () => {
+  await useWasm();
+  dataSet = await loadDataSet('digits', { mediaFolder });
+  place = mkdtempSync(join(tmpdir(), 'sat-evaluate-'));
+  checkpoint = join(place, 'checkpoints', 'latest.safetensors');
+  const attack = { name: 'pgd20', epsilon: 0.1, stepSize: 0.02, limit: 300 };
+  await train({
+    folder: place,
+    config: configSchema.parse({ method: { name: 'erm' }, epochs: 3, evaluate: { every: 3, attacks: [attack] } }),
+    dataSet,
+    runtime,
+    events: {
+      emit: (event) => {
+        if (event.event === 'metrics') trained = { ...trained, ...event.values };
+      },
+    },
+    stopRequested: () => false,
+  });
+}, 60_000);
+afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+const pgd = { name: 'pgd20', epsilon: 0.1, stepSize: 0.02 };
+
+/** @param stopAt after how many questions a stop is asked for */
+async function evaluate(id: string, attack: object, { stopAt = Infinity, limit = 300 } = {}) {
+  const folder = join(place, 'evaluations', id);
+  mkdirSync(folder, { recursive: true });
+  const events: RunEvent[] = [];
+  let asked = 0;
+  const request = { version: 1, id, checkpoint: 'checkpoints/latest.safetensors', step: 36, epoch: 3, data: {}, limit };
+  const status = await evaluateCheckpoint({
+    folder,
+    record: evaluationRecordSchema.parse({ ...request, attack, saveImages: true }),
+    checkpoint,
+    model: 'small-cnn',
+    dataSet,
+    runtime,
+    events: { emit: (event) => events.push(structuredClone(event)) },
+    stopRequested: () => asked++ >= stopAt,
+  });
+  const file = (name: string) => readFileSync(join(folder, name));
+  const record = evaluationRecordSchema.parse(JSON.parse(file('evaluation.json').toString()));
+  return {
+    status,
+    events,
+    record,
+    samples: () => file('samples.csv').toString(),
+    images: () => file('adversarial-images.npy'),
+  };
+}
+
+describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
+  it('counts what the run itself has measured', async () => {
+    const { record, events, samples, images, status } = await evaluate('whole', pgd);
+    expect(status).toBe('completed');
+    const { total, correct, robust } = record.counts!;
+    expect(total).toBe(300);
+    expect(robust / total).toBeCloseTo(trained['test/robust_accuracy/pgd20']!, 9);
+    expect(robust).toBeLessThan(correct);
+    expect(record.ended).toBeGreaterThanOrEqual(record.started!);
+
+    const rows = samples()
+      .trimEnd()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.split(','));
+    expect(rows).toHaveLength(300);
+    expect(rows.filter(([, label, prediction]) => label === prediction)).toHaveLength(correct);
+    expect(rows.filter(([, label, , after]) => label === after)).toHaveLength(robust);
+    expect(rows.filter(([, , , , by]) => by === 'pgd20')).toHaveLength(correct - robust);
+    expect(decodeNpy(images(), 'images').shape).toEqual([300, 8, 8, 1]);
+
+    const metrics = events.filter((event) => event.event === 'metrics');
+    expect(metrics.map(({ step }) => step)).toEqual([1, 2, 3]);
+    expect(metrics.at(-1)).toMatchObject({ counts: record.counts, values: { 'test/accuracy': correct / total } });
+  });
+
+  it('goes on in the middle with the same result', async () => {
+    const whole = await evaluate('reference', pgd);
+    const first = await evaluate('parts', pgd, { stopAt: 55 });
+    expect(first.status).toBe('stopped');
+    expect(first.record).toMatchObject({ ended: null, counts: { total: attackedTogether } });
+    // As a crash in the middle of a batch would leave it.
+    const file = join(place, 'evaluations', 'parts', 'samples.csv');
+    writeFileSync(file, `${first.samples()}128,3,3,3,\n129,4,`);
+    const second = await evaluate('parts', pgd);
+    expect(second.events[0]).toMatchObject({ event: 'start', fromStep: 1, steps: 3 });
+    expect(second.record.counts).toEqual(whole.record.counts);
+    expect(second.samples()).toBe(whole.samples());
+    expect(second.images().equals(whole.images())).toBe(true);
+  });
+
+  it('can do without an attack', async () => {
+    const { record, events } = await evaluate('none', { name: 'none' });
+    expect(record.counts?.robust).toBe(record.counts?.correct);
+    expect(JSON.stringify(events)).not.toContain('robust_accuracy');
+  });
+
+  it('names a wrong option of an attack', async () => {
+    await expect(evaluate('wrong', { name: 'pgd20', epsilon: -1 })).rejects.toThrow(/attack.epsilon/);
+  });
+});
