@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { writeAtomic } from '../formats/atomicFile';
 import { encodeNpy } from '../formats/npy';
 import { attackSchema, type AttackConfig } from '../protocol/attacks';
-import { evaluationFiles, type Counts, type EvaluationRecord } from '../protocol/evaluation';
-import type { Attacked } from './attacks/attack';
+import { evaluationFiles, type EvaluationRecord } from '../protocol/evaluation';
+import { createAttack } from './attacks/registry';
 import { assertWithinBounds, signsOfMasking, squareFindsMore } from './attacks/sanity';
-import { createVictim, sizeOf, type Victim } from './attacks/victim';
+import { createVictim, type Victim } from './attacks/victim';
 import { stoppable, unlessStopped } from './breathe';
 import { loadModel } from './checkpoint/checkpoint';
 import type { DataSet } from './data/types';
@@ -17,9 +17,18 @@ import { models } from './models/registry';
 import type { ModelName } from '../protocol/models';
 import { Problem } from './problem';
 import { NumpyRandom } from './random';
-import { attackRows, attackedTogether, pixelsOf, robustMetric } from './robustness';
+import {
+  attackSamples,
+  doneShare,
+  isRobust,
+  naturalSamples,
+  robustMetric,
+  testSubject,
+  type Sample,
+  type Subject,
+} from './robustness';
 import type { Runtime } from './runtimes';
-import { appendSamples, countSamples, openSamples, type Sample } from './samples';
+import { countSamples, readSamples, writeSamples } from './samples';
 
 export interface CheckpointEvaluation {
   /** The evaluation's folder. */
@@ -34,6 +43,11 @@ export interface CheckpointEvaluation {
   stopRequested: () => boolean;
 }
 
+/** Progress is told in these: how many batches there will be depends on what the attacks leave. */
+const progressSteps = 1000;
+
+const stepAt = (done: number) => Math.round(done * progressSteps);
+
 /** Images on which signs of gradient masking are looked for. */
 const sanityImages = 64;
 
@@ -46,65 +60,66 @@ const sanityImages = 64;
 export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Promise<'completed' | 'stopped'> {
   const { folder, dataSet, events, runtime } = evaluation;
   const attack = attackOf(evaluation.record);
-  const { test, shape } = dataSet;
-  const total = Math.min(evaluation.record.limit ?? test.labels.length, test.labels.length);
+  const parts = attack ? createAttack(attack) : [];
+  const subject = testSubject(dataSet, evaluation.record.limit ?? undefined);
   const victim = await openVictim(evaluation);
   const file = join(folder, evaluationFiles.samples);
-  const samples = await openSamples(file, attackedTogether, total);
-  const images = evaluation.record.saveImages ? await openImages(folder, [total, ...shape]) : undefined;
+  const known = await readSamples(file, subject.labels.length);
 
-  const record = { ...evaluation.record, started: evaluation.record.started ?? now() };
+  const record = { ...evaluation.record, started: evaluation.record.started ?? now(), counts: null, ended: null };
   await writeRecord(folder, record);
-  const batches = Math.ceil(total / attackedTogether);
-  const batchesDone = () => Math.ceil(samples.length / attackedTogether);
   events.emit({
     event: 'start',
     time: now(),
     runtime: runtime.name,
     device: runtime.device,
-    steps: batches,
-    ...(samples.length > 0 ? { fromStep: batchesDone() } : {}),
+    steps: progressSteps,
+    ...(known ? { fromStep: stepAt(doneShare(known, parts.length)) } : {}),
   });
-  const status = await unlessStopped(async () => {
-    if (attack && samples.length === 0) {
-      const few = {
-        images: firstPixels(dataSet, sanityImages, total),
-        labels: test.labels.slice(0, Math.min(sanityImages, total)),
-      };
-      for (const message of await signsOfMasking(victim, few)) events.emit({ event: 'log', level: 'warn', message });
-    }
-    while (samples.length < total) {
-      const from = samples.length;
-      const to = Math.min(from + attackedTogether, total);
-      const result = await attackRows(victim, attack, test, dataSet.pixelScale, from, to);
-      if (attack) {
-        const natural = pixelsOf(test.images.subarray(from * sizeOf(shape), to * sizeOf(shape)), dataSet.pixelScale);
-        assertWithinBounds(victim, attack, natural, result.attacked);
-      }
-      await images?.write(from, result.attacked.images);
-      const rows = rowsOf(result, test.labels, from);
-      await appendSamples(file, rows);
-      samples.push(...rows);
-      const counts = countSamples(samples);
-      events.emit({
-        event: 'metrics',
-        step: batchesDone(),
-        epoch: record.epoch,
-        time: now(),
-        values: valuesOf(counts, attack),
-        counts,
+  const tell = (done: number, values: Record<string, number>) =>
+    events.emit({
+      event: 'metrics',
+      step: stepAt(done),
+      epoch: record.epoch,
+      time: now(),
+      values,
+    });
+  const samples = await unlessStopped(async () => {
+    const samples = known ?? (await naturalSamples(victim, subject));
+    await writeSamples(file, samples);
+    const accuracy = share(samples, ({ label, prediction }) => prediction === label);
+    if (!known || !attack) tell(attack ? 0 : 1, { 'test/accuracy': accuracy });
+    if (!attack) return samples;
+    if (!known) await warnOfMasking(victim, subject, events);
+    const images = record.saveImages ? await openImages(folder, subject, dataSet.shape) : undefined;
+    try {
+      await attackSamples(victim, parts, attack.seed, subject, samples, async (unit) => {
+        assertWithinBounds(victim, attack, unit.natural, unit.perturbed);
+        await images?.write(unit.rows, unit.perturbed);
+        await writeSamples(file, samples);
+        tell(unit.done, { 'test/accuracy': accuracy, [robustMetric(attack)]: unit.robustShare });
       });
+    } finally {
+      await images?.close();
     }
-    return 'completed' as const;
-  }).finally(() => images?.close());
+    tell(1, { 'test/accuracy': accuracy, [robustMetric(attack)]: share(samples, isRobust) });
+    return samples;
+  });
+  if (!samples) return 'stopped';
+  const warning = squareFindsMore(samples.map(({ fooledBy }) => fooledBy));
+  if (warning !== undefined) events.emit({ event: 'log', level: 'warn', message: warning });
+  await writeRecord(folder, { ...record, counts: countSamples(samples), ended: now() });
+  return 'completed';
+}
 
-  const found = squareFindsMore(
-    samples.map(({ fooledBy }) => fooledBy).filter((name) => name !== ''),
-    samples.length,
-  );
-  if (status && found !== undefined) events.emit({ event: 'log', level: 'warn', message: found });
-  await writeRecord(folder, { ...record, counts: countSamples(samples), ended: status ? now() : null });
-  return status ?? 'stopped';
+async function warnOfMasking(victim: Victim, { labels, pixels }: Subject, events: EventSink): Promise<void> {
+  const rows = Array.from(labels.keys()).slice(0, sanityImages);
+  const few = { images: pixels(rows), labels: labels.slice(0, rows.length) };
+  for (const message of await signsOfMasking(victim, few)) events.emit({ event: 'log', level: 'warn', message });
+}
+
+function share(samples: readonly Sample[], is: (sample: Sample) => boolean): number {
+  return samples.filter(is).length / samples.length;
 }
 
 /** The record's attack; undefined for none. @throws Problem when this version does not know it */
@@ -129,48 +144,22 @@ async function openVictim(evaluation: CheckpointEvaluation): Promise<Victim> {
   );
 }
 
-function firstPixels({ shape, test, pixelScale }: DataSet, n: number, total: number): Float32Array {
-  return pixelsOf(test.images.subarray(0, Math.min(n, total) * sizeOf(shape)), pixelScale);
-}
-
-function rowsOf(
-  { attacked, parts }: { attacked: Attacked; parts: readonly string[] },
-  labels: Int32Array,
-  from: number,
-): Sample[] {
-  return Array.from(attacked.predictions, (prediction, i) => ({
-    index: from + i,
-    label: labels[from + i] ?? NaN,
-    prediction,
-    perturbedPrediction: attacked.perturbedPredictions[i] ?? NaN,
-    fooledBy: parts[attacked.fooledBy[i] ?? -1] ?? '',
-  }));
-}
-
-function valuesOf({ total, correct, robust }: Counts, attack: AttackConfig | undefined): Record<string, number> {
-  return {
-    'test/accuracy': correct / total,
-    ...(attack ? { [robustMetric(attack)]: robust / total } : {}),
-  };
-}
-
-/** The file of perturbed images, all black at first. @param shape [n, h, w, c] */
-async function openImages(folder: string, shape: number[]) {
+/** The file of perturbed images, natural ones at first. */
+async function openImages(folder: string, { labels, pixels }: Subject, shape: readonly number[]) {
   const file = join(folder, evaluationFiles.images);
-  const numbers = shape.reduce((product, length) => product * length, 1);
-  const bytes = Buffer.from(encodeNpy({ shape, data: new Float32Array(numbers) }));
+  const data = pixels(Array.from(labels.keys()));
+  const bytes = Buffer.from(encodeNpy({ shape: [labels.length, ...shape], data }));
   if (!existsSync(file)) await writeAtomic(file, bytes);
-  const header = bytes.length - numbers * 4;
+  const header = bytes.length - data.byteLength;
+  const size = data.byteLength / labels.length;
   const handle = await open(file, 'r+');
   return {
-    /** @param from row of the first image */
-    write: (from: number, images: Float32Array) =>
-      handle.write(
-        new Uint8Array(images.buffer, images.byteOffset, images.byteLength),
-        0,
-        images.byteLength,
-        header + from * (numbers / (shape[0] ?? 1)) * 4,
-      ),
+    async write(rows: readonly number[], images: Float32Array) {
+      const all = new Uint8Array(images.buffer, images.byteOffset, images.byteLength);
+      for (const [i, row] of rows.entries()) {
+        await handle.write(all.subarray(i * size, (i + 1) * size), 0, size, header + row * size);
+      }
+    },
     close: () => handle.close(),
   };
 }

@@ -7,6 +7,8 @@ import { configSchema } from '../protocol/config';
 import type { RunEvent } from '../protocol/events';
 import { loadDataSet } from './data/registry';
 import type { DataSet } from './data/types';
+import type { Victim } from './attacks/victim';
+import { attackSamples, doneShare, isRobust, naturalSamples } from './robustness';
 import { eager } from './runtimes/program';
 import { mediaFolder, useWasm } from './testing';
 import { train } from './train';
@@ -84,5 +86,68 @@ describe('robust accuracy during training', () => {
       all.map(({ values, epoch, step }) => ({ values, epoch, step }));
     expect(untimed(second)).toEqual(untimed({ metrics, status }));
     expect(weights(parts)).toEqual(weights(whole));
+  });
+});
+
+describe('attacks in turn', () => {
+  const n = 600;
+  /** Its prediction is the rounded pixel; every fifth label is wrong. */
+  const subject = {
+    labels: Int32Array.from({ length: n }, (_, row) => (row % 5 === 0 ? 1 : 0)),
+    pixels: (rows: readonly number[]) => Float32Array.from(rows, (row) => row / (4 * n)),
+  };
+  const victim: Victim = {
+    shape: [1, 1, 1],
+    classes: 2,
+    logits: (images) => Promise.resolve(Float32Array.from([...images].flatMap((x) => [0, x - 0.5]))),
+    gradient: () => Promise.reject(new Error('not needed')),
+  };
+  /** Fools some rows; which of them it may see is told. */
+  const part = (name: string, fools: (row: number) => boolean, seen: number[] = []) => ({
+    name,
+    attack: (_victim: Victim, { images }: { images: Float32Array }) =>
+      Promise.resolve(
+        images.map((x) => {
+          const row = Math.round(x * 4 * n);
+          seen.push(row);
+          return fools(row) ? 1 : x;
+        }),
+      ),
+  });
+
+  it('see only what is classified right and what those before have left', async () => {
+    const seen: number[] = [];
+    const samples = await naturalSamples(victim, subject);
+    const parts = [part('odd', (row) => row % 2 === 1), part('fourth', (row) => row % 4 === 0, seen)];
+    const shares: number[] = [];
+    await attackSamples(victim, parts, 0, subject, samples, ({ robustShare }) => void shares.push(robustShare));
+    expect(seen).toEqual(Array.from({ length: n }, (_, row) => row).filter((row) => row % 5 !== 0 && row % 2 === 0));
+    const by = (name: string) => samples.filter(({ fooledBy }) => fooledBy === name).map(({ index }) => index);
+    expect(by('odd').every((row) => row % 2 === 1 && row % 5 !== 0)).toBe(true);
+    expect(by('odd')).toHaveLength(240);
+    expect(by('fourth')).toHaveLength(120);
+    // Four batches of 480 images, then two of the 240 that are left.
+    expect(shares).toHaveLength(6);
+    expect(shares.map((share) => Number(share.toFixed(2)))).toEqual([0.4, 0.4, 0.4, 0.4, 0.2, 0.2]);
+    expect(samples.filter(isRobust)).toHaveLength(120);
+  });
+
+  it.each([1, 2, 4, 5, 6])('go on after batch %i as if nothing had been', async (stopAfter) => {
+    const parts = [part('odd', (row) => row % 2 === 1), part('fourth', (row) => row % 4 === 0)];
+    const expected = await naturalSamples(victim, subject);
+    const done: number[] = [];
+    await attackSamples(victim, parts, 0, subject, expected, (unit) => void done.push(unit.done));
+    const samples = await naturalSamples(victim, subject);
+    let units = 0;
+    const interrupted = attackSamples(victim, parts, 0, subject, samples, () => {
+      units += 1;
+      if (units === stopAfter) throw new Error('stop');
+    });
+    await expect(interrupted).rejects.toThrow('stop');
+    expect(doneShare(samples, 2)).toBe(done[stopAfter - 1]);
+    const rest: number[] = [];
+    await attackSamples(victim, parts, 0, subject, samples, (unit) => void rest.push(unit.done));
+    expect(rest).toEqual(done.slice(stopAfter));
+    expect(samples).toEqual(expected);
   });
 });

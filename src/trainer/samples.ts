@@ -1,63 +1,50 @@
 import { existsSync } from 'node:fs';
-import { appendFile, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { writeAtomic } from '../formats/atomicFile';
 import type { Counts } from '../protocol/evaluation';
+import { Problem } from './problem';
+import { isRobust, type Sample } from './robustness';
 
-/** What an evaluation found of one image. */
-export interface Sample {
-  /** Row of the test set. */
-  index: number;
-  label: number;
-  prediction: number;
-  /** After the attack. */
-  perturbedPrediction: number;
-  /** The attack that succeeded; empty where none did or none was needed. */
-  fooledBy: string;
+const head = 'index,label,prediction,perturbed_prediction,fooled_by,attacks';
+
+/** Writes a row for each image, whole or not at all. */
+export async function writeSamples(file: string, samples: readonly Sample[]): Promise<void> {
+  const lines = samples.map(({ index, label, prediction, perturbedPrediction, fooledBy, attacks }) =>
+    [index, label, prediction, perturbedPrediction, fooledBy, attacks].join(','),
+  );
+  await writeAtomic(file, [head, ...lines, ''].join('\n'));
 }
-
-const head = 'index,label,prediction,perturbed_prediction,fooled_by\n';
 
 /**
- * Takes up the file of an evaluation that was interrupted, or begins one. What a crash left of a batch is cut off.
- * @param batch images that are written together
- * @returns the samples that are done
+ * What an evaluation that was interrupted has left; undefined when there is nothing.
+ * @throws Problem when the file was changed
  */
-export async function openSamples(file: string, batch: number, total: number): Promise<Sample[]> {
-  const text = existsSync(file) ? await readFile(file, 'utf8') : '';
-  const lines = text.split('\n').slice(1, -1).map(parseLine);
-  const torn = lines.findIndex((sample, i) => sample?.index !== i);
-  const whole = lines.slice(0, torn < 0 ? lines.length : torn).filter((sample) => sample !== undefined);
-  const done = whole.length >= total ? whole.slice(0, total) : whole.slice(0, whole.length - (whole.length % batch));
-  await writeAtomic(file, Buffer.from(head + done.map(formatLine).join('')));
-  return done;
-}
-
-export async function appendSamples(file: string, samples: readonly Sample[]): Promise<void> {
-  await appendFile(file, samples.map(formatLine).join(''));
+export async function readSamples(file: string, total: number): Promise<Sample[] | undefined> {
+  if (!existsSync(file)) return undefined;
+  const [first, ...lines] = (await readFile(file, 'utf8')).trimEnd().split('\n');
+  const samples = lines.map(parseLine);
+  if (first !== head || samples.length !== total || samples.some((sample, i) => sample.index !== i)) {
+    throw new Problem(`${file} was changed. Delete it to begin the evaluation anew.`);
+  }
+  return samples;
 }
 
 export function countSamples(samples: readonly Sample[]): Counts {
-  const count = (is: (sample: Sample) => boolean) => samples.filter(is).length;
   return {
     total: samples.length,
-    correct: count(({ label, prediction }) => prediction === label),
-    robust: count(({ label, perturbedPrediction }) => perturbedPrediction === label),
+    correct: samples.filter(({ label, prediction }) => prediction === label).length,
+    robust: samples.filter(isRobust).length,
   };
 }
 
-function formatLine({ index, label, prediction, perturbedPrediction, fooledBy }: Sample): string {
-  return `${[index, label, prediction, perturbedPrediction, fooledBy].join(',')}\n`;
-}
-
-function parseLine(line: string): Sample | undefined {
-  const [index, label, prediction, perturbedPrediction, fooledBy] = line.split(',');
-  if (fooledBy === undefined) return undefined;
-  const sample = {
+function parseLine(line: string): Sample {
+  const [index, label, prediction, perturbedPrediction, fooledBy = '', attacks] = line.split(',');
+  return {
     index: Number(index),
     label: Number(label),
     prediction: Number(prediction),
     perturbedPrediction: Number(perturbedPrediction),
     fooledBy,
+    attacks: Number(attacks),
   };
-  return Object.values(sample).some((value) => Number.isNaN(value)) ? undefined : sample;
 }

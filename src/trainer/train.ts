@@ -234,7 +234,7 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
     values['sat/target_entropy'] = entropy;
   }
   const { attacks } = config.evaluate;
-  const robust = await unlessStopped(() => robustAccuracies(session.victim, attacks, dataSet.test, dataSet.pixelScale));
+  const robust = await unlessStopped(() => robustAccuracies(session.victim, attacks, dataSet));
   if (!robust) return false;
   Object.assign(values, robust.values);
   const about = attacks.length > 0 ? { about: robust.about } : {};

@@ -21,68 +21,26 @@ export interface Part {
   attack: Attack;
 }
 
-/** What attacks did to a batch. All of [n]. */
-export interface Attacked {
-  /** Classes of the natural images. */
-  predictions: Int32Array;
-  /** Classes of the perturbed ones; the natural class where that is wrong already. */
-  perturbedPredictions: Int32Array;
-  /** Which of the attacks succeeded; −1 where none did or none was needed. */
-  fooledBy: Int8Array;
-  /** Perturbed images where an attack succeeded, natural ones elsewhere. [n · h · w · c] */
-  images: Float32Array;
-}
-
-/** Attacks the images of a batch that are classified right, with one attack after the other. */
-export async function attackBatch(
-  parts: readonly Part[],
-  victim: Victim,
-  points: Points,
-  random: NumpyRandom,
-): Promise<Attacked> {
-  const logits = await victim.logits(points.images);
-  const predictions = predictionsOf(logits, points.labels.length);
-  const fooledBy = new Int8Array(points.labels.length).fill(-1);
-  const attempts = parts.map(
-    ({ attack }) =>
-      async (left: Points) =>
-        attempted(victim, left, await attack(victim, left, random)),
-  );
-  const wrong = misclassified(logits, points.labels);
-  const { images } = await inTurn(victim, points, wrong, attempts, (row, i) => (fooledBy[row] = i));
-  const perturbedPredictions = fooledBy.some((i) => i >= 0)
-    ? predictionsOf(await victim.logits(images), points.labels.length)
-    : predictions;
-  return { predictions, perturbedPredictions, fooledBy, images };
-}
-
-/** How many of a batch's labels are predicted. */
-export function hits(predictions: Int32Array, labels: Int32Array): number {
-  return predictions.reduce((sum, prediction, i) => sum + (prediction === labels[i] ? 1 : 0), 0);
-}
-
 /**
  * Makes attempts one after the other, each on the images that none before has fooled.
- * @param wrong 1 for images that need no attempt @param onFooled told of each image that an attempt fooled
+ * @param wrong 1 for images that need no attempt
  */
 export async function inTurn(
   { shape }: Victim,
   points: Points,
   wrong: Uint8Array,
   attempts: readonly ((left: Points) => Promise<Attempt>)[],
-  onFooled?: (row: number, attempt: number) => void,
 ): Promise<Attempt> {
   const size = sizeOf(shape);
   const images = points.images.slice();
   const fooled = wrong.slice();
-  for (const [number, attempt] of attempts.entries()) {
+  for (const attempt of attempts) {
     const rows = indicesOf(fooled, 0);
     if (rows.length === 0) break;
     const result = await attempt(pointsAt(points, rows, size));
     rows.forEach((row, i) => {
       if (result.fooled[i] !== 1) return;
       fooled[row] = 1;
-      onFooled?.(row, number);
       images.set(result.images.subarray(i * size, (i + 1) * size), row * size);
     });
   }
@@ -100,9 +58,18 @@ export async function restarted(
   return (await inTurn(victim, points, new Uint8Array(points.labels.length), attempts)).images;
 }
 
-/** Judges perturbed images by the network's prediction. */
-export async function attempted(victim: Victim, { labels }: Points, images: Float32Array): Promise<Attempt> {
-  return { images, fooled: misclassified(await victim.logits(images), labels) };
+/** Judges perturbed images by the network's predictions. */
+export async function attempted(
+  victim: Victim,
+  { labels }: Points,
+  images: Float32Array,
+): Promise<Attempt & { predictions: Int32Array }> {
+  const predictions = predictionsOf(await victim.logits(images), labels.length);
+  return {
+    images,
+    predictions,
+    fooled: Uint8Array.from(predictions, (prediction, i) => (prediction === labels[i] ? 0 : 1)),
+  };
 }
 
 /** The arg max of each of n rows. */

@@ -2,10 +2,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { attackSchema, attackTitles, type AttackConfig, type AttackName, type Norm } from '../../protocol/attacks';
 import type { Model } from '../models/model';
 import { NumpyRandom } from '../random';
+import { attackSamples, isRobust, naturalSamples } from '../robustness';
 import { eager } from '../runtimes/program';
 import * as tf from '../tf';
 import { useWasm } from '../testing';
-import { attackBatch } from './attack';
 import { autoattack } from './autoattack';
 import { createAttack } from './registry';
 import { createVictim, type Points, type Victim } from './victim';
@@ -57,11 +57,20 @@ async function distances({ images, labels }: Points, norm: Norm): Promise<number
 }
 
 /** The attack's images, and 1 where the natural and the perturbed image are classified right. */
-async function attacked(attack: AttackConfig, points: Points, victim = victimOf()) {
-  const result = await attackBatch(createAttack(attack), victim, points, new NumpyRandom([attack.seed, 0]));
-  const right = (predictions: Int32Array) => Array.from(predictions, (p, i) => (p === points.labels[i] ? 1 : 0));
-  const { images, fooledBy } = result;
-  return { images, fooledBy, correct: right(result.predictions), robust: right(result.perturbedPredictions) };
+async function attacked(attack: AttackConfig, { images, labels }: Points, victim = victimOf()) {
+  const taken = (rows: readonly number[]) =>
+    Float32Array.from(rows.flatMap((row) => [...images.subarray(row * size, (row + 1) * size)]));
+  const subject = { labels, pixels: taken };
+  const samples = await naturalSamples(victim, subject);
+  const perturbed = images.slice();
+  await attackSamples(victim, createAttack(attack), attack.seed, subject, samples, ({ rows, perturbed: part }) =>
+    rows.forEach((row, i) => perturbed.set(part.subarray(i * size, (i + 1) * size), row * size)),
+  );
+  return {
+    images: perturbed,
+    correct: samples.map(({ prediction, label }) => (prediction === label ? 1 : 0)),
+    robust: samples.map((sample) => (isRobust(sample) ? 1 : 0)),
+  };
 }
 
 /** How far beyond the true distance each attack may need ε to be; undefined: no promise. */

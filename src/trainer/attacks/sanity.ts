@@ -1,6 +1,5 @@
 import type { AttackConfig } from '../../protocol/attacks';
 import { NumpyRandom } from '../random';
-import type { Attacked } from './attack';
 import { ballOf } from './ball';
 import { ascend } from './pgd';
 import { misclassified } from './attack';
@@ -42,9 +41,13 @@ export async function signsOfMasking(victim: Victim, points: Points): Promise<st
   return warnings;
 }
 
-/** Whether Square, which comes after attacks that follow gradients, found much that these did not. */
-export function squareFindsMore(fooledBy: readonly string[], total: number): string | undefined {
-  const parts = new Set(fooledBy);
+/**
+ * Whether Square, which comes after attacks that follow gradients, found much that these did not.
+ * @param fooledBy for each image the attack that succeeded, or nothing @returns a warning in words
+ */
+export function squareFindsMore(fooledBy: readonly string[]): string | undefined {
+  const total = fooledBy.length;
+  const parts = new Set(fooledBy.filter((name) => name !== ''));
   const bySquare = fooledBy.filter((name) => name === 'square').length;
   if (parts.size < 2 || bySquare <= 0.002 * total) return undefined;
   return (
@@ -58,17 +61,17 @@ export function assertWithinBounds(
   victim: Victim,
   { norm, epsilon }: Pick<AttackConfig, 'norm' | 'epsilon'>,
   natural: Float32Array,
-  { images }: Pick<Attacked, 'images'>,
+  perturbed: Float32Array,
 ): void {
   const size = sizeOf(victim.shape);
   const ball = ballOf(norm, epsilon);
-  const moves = images.map((value, i) => value - (natural[i] ?? 0));
+  const moves = perturbed.map((value, i) => value - (natural[i] ?? 0));
   for (let from = 0; from < moves.length; from += size) {
     const distance = ball.norm(moves.subarray(from, from + size));
     if (!(distance <= epsilon + rounding))
       throw new Error(`an attack moved an image by ${distance}, beyond ${epsilon}`);
   }
-  if (images.some((value) => !(value >= 0 && value <= 1))) throw new Error('an attack left [0, 1]');
+  if (perturbed.some((value) => !(value >= 0 && value <= 1))) throw new Error('an attack left [0, 1]');
 }
 
 function sum(flags: Uint8Array): number {
