@@ -118,15 +118,24 @@ export async function loadCheckpoint(file: string, trained: Trained): Promise<Pr
   const header = metadataSchema.safeParse(metadata);
   if (!header.success)
     throw new Problem(`${file} is not a checkpoint of SAT Lab: its metadata have no step and epoch.`);
-  for (const { name, variable, layout } of entries(trained)) {
+  assignAll(entries(trained), tensors, file);
+  const { step, epoch, running, best, optimizer_steps } = header.data;
+  trained.optimizer.steps = optimizer_steps;
+  return { step, epoch, running, best };
+}
+
+/** Puts a checkpoint's weights into a model. @throws Problem when they do not fit it */
+export async function loadModel(file: string, { weights }: Model): Promise<void> {
+  assignAll(weights, decodeSafetensors(await readFile(file), file).tensors, file);
+}
+
+function assignAll(all: readonly Entry[], tensors: ReadonlyMap<string, Tensor>, file: string): void {
+  for (const { name, variable, layout } of all) {
     const tensor = tensors.get(name);
     if (!tensor) throw new Problem(`${file} has no tensor ${name}: it belongs to another configuration.`);
     if (!(tensor.data instanceof Float32Array)) throw new Problem(`${file}: ${name} is ${tensor.dtype}, expected F32.`);
     assign(variable, tensor.data, tensor.shape, layout, `${file}: ${name}`);
   }
-  const { step, epoch, running, best, optimizer_steps } = header.data;
-  trained.optimizer.steps = optimizer_steps;
-  return { step, epoch, running, best };
 }
 
 /** Sets a variable from values in the file's layout. @throws Problem naming `what` when the shapes differ */
