@@ -108,21 +108,20 @@ export function createVictim(
         );
       }
       await between();
-      return tf.tidy(() => {
-        const outputs = gradientOf(name)(
-          {
-            images: images(points.images),
-            labels: oneHot(points.labels, classes),
-            targets: oneHot(targets, classes),
-          },
-          call,
-        );
-        return {
-          loss: outputs.loss.dataSync<'float32'>(),
-          gradient: outputs.gradient.dataSync<'float32'>(),
-          logits: outputs.logits.dataSync<'float32'>(),
-        };
-      });
+      const inputs = {
+        images: images(points.images),
+        labels: oneHot(points.labels, classes),
+        targets: oneHot(targets, classes),
+      };
+      const outputs = gradientOf(name)(inputs, call);
+      // Not inside tf.tidy: it looks for tensors in each number of an array that it returns.
+      const read = {
+        loss: outputs.loss.dataSync<'float32'>(),
+        gradient: outputs.gradient.dataSync<'float32'>(),
+        logits: outputs.logits.dataSync<'float32'>(),
+      };
+      tf.dispose([inputs, outputs]);
+      return read;
     },
   };
 }
