@@ -91,7 +91,7 @@ export class SatPanel extends LitElement {
   protected override render(): TemplateResult {
     return html`
       <header>
-        <h1>${this.heading()}</h1>
+        <h1>${this.heading()} <span class="quiet">${this.runtimes()}</span></h1>
         <vscode-text-field
           class="filter"
           placeholder="Filter runs"
@@ -130,6 +130,11 @@ export class SatPanel extends LitElement {
     return `${methods.join(' and ')}, ${shown.length} runs`;
   }
 
+  /** What has computed the runs that are shown. */
+  private runtimes(): string {
+    return [...new Set(this.store.shown.map(({ runtime }) => runtime).filter((runtime) => runtime !== ''))].join(' · ');
+  }
+
   private runList(): TemplateResult {
     const words = this.filter.toLowerCase();
     const found = this.store.runs.filter(({ label, group, name, status }) =>
@@ -161,7 +166,7 @@ export class SatPanel extends LitElement {
         @click=${(event: Event) => this.toggle(event, run, selected)}
       ></vscode-checkbox>
       <span class="swatch" .style=${`background: ${methodColor(run.method, methods)}`}></span>
-      <span class="run-text" title="${run.name}">
+      <span class="run-text" title=${[run.name, run.runtime].filter((part) => part !== '').join(', ')}>
         <span class="run-label">${run.label}</span>
         <span class="run-state"
           ><span class="codicon codicon-${statusIcons[run.status]} status-${run.status}" aria-hidden="true"></span>

@@ -20,6 +20,8 @@ const runViewSchema = z.object({
   state: z.string(),
   /** The headline metric in words: "87.4 %". Empty before there is one. */
   headline: z.string(),
+  /** What computes it: "tensorflow, CPU:0". Empty before it has begun. */
+  runtime: z.string(),
   epochs: z.number().optional(),
   steps: z.number().optional(),
   /** Epoch at which SAT begins to move the targets. */
