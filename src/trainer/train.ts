@@ -60,7 +60,7 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
   const steps = stepsPerEpoch * config.epochs;
   const progress: Progress = run.resumeFrom
     ? await loadCheckpoint(run.resumeFrom, trained)
-    : { step: 0, epoch: 0, running: { loss: 0, correct: 0, samples: 0 }, best: null };
+    : { step: 0, epoch: 0, running: { loss: 0, correct: 0, samples: 0 }, best: null, bestValidation: null };
   if (run.resumeFrom) keeper.resume(await epochCheckpoints(run.folder, progress.epoch));
 
   events.emit({
@@ -110,16 +110,18 @@ type Session = ReturnType<typeof createSession>;
 
 function createSession({ folder, config, dataSet, runtime, events, stopRequested }: TrainingRun, data: TrainingData) {
   const classes = dataSet.classNames.length;
-  const model = withNormalization(
-    createModel(config.model, {
-      input: dataSet.shape,
-      outputs: methodOutputs(config.method.name, classes),
-      random: batchRandom(config.seed, randomStreams.weights, 0, 0),
-    }),
-    dataSet.normalization,
-  );
+  const createNetwork = (number: number) =>
+    withNormalization(
+      createModel(config.model, {
+        input: dataSet.shape,
+        outputs: methodOutputs(config.method.name, classes),
+        random: batchRandom(config.seed, randomStreams.weights, number, 0),
+      }),
+      dataSet.normalization,
+    );
+  const model = createNetwork(0);
   const targets = oneHot(data.given, classes);
-  const method = createMethod(config.method, { targets });
+  const method = createMethod(config.method, { targets, createPeer: () => createNetwork(1) });
   const optimizer = createOptimizer(config.optimizer, [...model.weights, ...(method.weights ?? [])]);
   const keeper = new CheckpointKeeper(
     folder,
@@ -238,11 +240,17 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   };
   if (images.validation) {
     const validation = await predict(images.validation.given, data.validation.length);
-    values['val/accuracy'] = share(validation, data.validation.given);
+    const accuracy = share(validation, data.validation.given);
+    values['val/accuracy'] = accuracy;
     values['val/clean_accuracy'] = share(
       await clean(data.validation, images.validation, validation),
       data.validation.labels,
     );
+    // What early stopping would have chosen without a single true label.
+    if (accuracy > (progress.bestValidation?.accuracy ?? -Infinity)) {
+      progress.bestValidation = { accuracy, testAccuracy: share(test, dataSet.test.labels) };
+    }
+    values['test/accuracy_at_best_val'] = progress.bestValidation?.testAccuracy ?? NaN;
   }
   if (methodOutputs(config.method.name, classes) > classes) {
     Object.assign(values, selectiveMetrics(selectiveAnswers(test, dataSet.test.labels, classes)));
