@@ -1,7 +1,8 @@
 import { attackSchema, attackTitles } from '../protocol/attacks';
 import type { EvaluationRecord } from '../protocol/evaluation';
 import type { About } from '../protocol/events';
-import { strength, type Evaluation } from './evaluate';
+import { aboutMark } from '../protocol/panel';
+import { contradictions, strength, type Evaluation } from './evaluate';
 import { Series } from './series';
 
 /** What evaluations say, in words and as series. */
@@ -63,8 +64,12 @@ export function strongestFirst(evaluations: readonly Evaluation[]): Evaluation[]
   });
 }
 
-/** Metrics of different subsets, ε or options never share a curve: what they were measured with is part of the name. */
-export const aboutMark = ' · ';
+/** Signs of gradient masking: what the trainer saw, and what others of the same checkpoint say against it. */
+export function warningsOf(evaluation: Evaluation, others: readonly Evaluation[]): string[] {
+  const mark = 'warn: ';
+  const told = evaluation.log.filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length));
+  return [...told, ...contradictions(evaluation, others)];
+}
 
 /** "test/robust_accuracy/pgd20 · L∞ ε 0.031, 1,000 images" */
 export function metricWithAbout(metric: string, { norm, epsilon, images }: About): string {

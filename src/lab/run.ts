@@ -146,9 +146,13 @@ export class Run {
     return this.evaluations.some(({ status }) => status !== 'completed');
   }
 
-  /** Those of one checkpoint as it is now; a `best` that has been replaced since has none. */
+  /**
+   * Those of one checkpoint as it is now: a `best` that has been replaced since has none, and `latest` is another name
+   * for the newest of the others.
+   */
   evaluationsOf({ path, step }: Pick<RunCheckpoint, 'path' | 'step'>): Evaluation[] {
-    return this.evaluations.filter(({ checkpoint, record }) => checkpoint === path && record?.step === step);
+    const names = basename(path) === 'best.safetensors' ? [path] : [path, this.latestCheckpoint];
+    return this.evaluations.filter(({ checkpoint, record }) => names.includes(checkpoint) && record?.step === step);
   }
 
   latest(metric: string): Point | undefined {

@@ -72,6 +72,11 @@ export class RunsWatcher {
     if (gone.length > 0 || this.runs.size !== before) this.listener.onList();
   }
 
+  /** Looks at one run now. */
+  look(run: Run): Promise<void> {
+    return this.update(run);
+  }
+
   dispose(): void {
     clearInterval(this.timer);
     for (const watcher of [...this.folderWatchers.values(), ...this.runWatchers.values()]) watcher.close();
