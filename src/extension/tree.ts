@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { Evaluation } from '../lab/evaluate';
 import { formatDuration, formatMetric, metricWords } from '../lab/format';
@@ -193,7 +194,9 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     );
     item.id = run.folder;
     const state = stateWords(run);
-    item.description = [headlineWords(run), state || bestWords(run)].filter((part) => part !== '').join('  ');
+    item.description = [headlineWords(run), state || bestWords(run), evaluatingWords(run)]
+      .filter((part) => part !== '')
+      .join('  ');
     item.iconPath = icons[run.status];
     item.contextValue = `run.${run.status}`;
     item.accessibilityInformation = { label: `${label}, ${run.status}, ${item.description}` };
@@ -201,6 +204,13 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     item.command = { command: 'satLab.openRun', title: vscode.l10n.t('Open Run'), arguments: [{ kind: 'run', run }] };
     return item;
   }
+}
+
+/** "evaluating epoch-40": what is at work below a row that may be closed. */
+function evaluatingWords(run: Run): string {
+  const running = run.evaluations.filter(({ status }) => status === 'running');
+  const names = running.map(({ checkpoint }) => basename(checkpoint, '.safetensors'));
+  return names.length === 0 ? '' : vscode.l10n.t('evaluating {0}', [...new Set(names)].join(', '));
 }
 
 /** How many runs the sweep asks for that a group is of; undefined when it is of none. */

@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeSafetensors } from '../formats/safetensors';
@@ -169,6 +169,21 @@ describe('a run', () => {
     await restoreEvaluation(evaluation);
     expect(await run.refresh()).toBe(true);
     expect(run.evaluations).toHaveLength(1);
+  });
+
+  it('tells of an evaluation’s change also when somebody else has followed it', async () => {
+    const run = new Run(folder);
+    await evaluated(10, { name: 'pgd20' });
+    await run.refresh();
+    expect(await run.refresh()).toBe(false);
+    const [evaluation] = run.evaluations;
+    writeFileSync(
+      join(evaluation!.folder, 'process.json'),
+      JSON.stringify({ host: hostname(), bootId: 'none', pid: 999_999, startTime: '1', byte: 0 }),
+    );
+    await evaluation!.refresh();
+    expect(evaluation!.status).toBe('lost');
+    expect(await run.refresh()).toBe(true);
   });
 
   it('estimates robustness while an evaluation is at work, with an interval of what was seen', async () => {

@@ -56,6 +56,8 @@ export class Run {
   private curves = { of: '', series: new Map<string, Series>() };
   /** Start time of the process that was found gone, and looked for again. */
   private confirmedLost: string | undefined;
+  /** What was last said to have changed. */
+  private told = '';
   private derived: { status: RunStatus; note?: string } = { status: 'lost' };
 
   constructor(readonly folder: string) {
@@ -203,7 +205,6 @@ export class Run {
 
   /** Reads what has changed on disk. @returns whether anything that is shown has */
   async refresh(): Promise<boolean> {
-    const before = this.described();
     let grown = await this.read();
     if (this.isLost() && this.confirmedLost !== this.record?.process?.startTime) {
       // It may have ended while its files were being read; what it told, and its exit, are there in a moment.
@@ -211,7 +212,10 @@ export class Run {
       grown = (await this.read()) || grown;
       if (this.isLost()) this.confirmedLost = this.record?.process?.startTime;
     }
-    return grown || before !== this.described();
+    // Not what stood there before this call: an evaluation may have been refreshed by who follows it.
+    const before = this.told;
+    this.told = this.described();
+    return grown || before !== this.told;
   }
 
   private described(): string {
