@@ -115,6 +115,14 @@ export const dataSchema = z.discriminatedUnion('name', [
   dataSet('digits', 'Handwritten digits, 8×8 grey, 10 classes, 1,437 training and 360 test images. Built in.'),
   dataSet('mnist', 'MNIST, 28×28 grey, 10 classes, 60,000 + 10,000 images, IDX files in data.root.'),
   dataSet('fashion-mnist', 'Fashion-MNIST, 28×28 grey, 10 classes, 60,000 + 10,000 images, IDX files in data.root.'),
+  dataSet(
+    'cifar10',
+    'CIFAR-10, 32×32 colour, 10 classes, 50,000 + 10,000 images, binary or python version in data.root.',
+  ),
+  dataSet(
+    'cifar100',
+    'CIFAR-100, 32×32 colour, 100 fine classes, 50,000 + 10,000 images, binary or python version in data.root.',
+  ),
 ]);
 export type DataConfig = z.output<typeof dataSchema>;
 export type DataSetName = DataConfig['name'];

@@ -121,9 +121,11 @@ describe('mnist', () => {
 });
 
 describe('the registry', () => {
+  const names = ['digits', 'mnist', 'fashion-mnist', 'cifar10', 'cifar100'];
+
   it('has a line on every data set', () => {
     const described = describeDataSets();
-    expect(described.map(({ name }) => name)).toEqual(['digits', 'mnist', 'fashion-mnist']);
+    expect(described.map(({ name }) => name)).toEqual(names);
     for (const { description, whereToGet } of described) {
       expect(description).toMatch(/\d/);
       expect(whereToGet).not.toBe('');
@@ -132,7 +134,7 @@ describe('the registry', () => {
 
   it('checks all, and knows what it does not know', async () => {
     const checks = await checkAllDataSets({ mediaFolder });
-    expect(checks.map(({ name }) => name)).toEqual(['digits', 'mnist', 'fashion-mnist']);
+    expect(checks.map(({ name }) => name)).toEqual(names);
     expect(checks[0]?.ok).toBe(true);
     expect(await checkDataSet('toString', { mediaFolder })).toMatchObject({ ok: false });
   });

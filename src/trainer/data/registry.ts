@@ -1,5 +1,6 @@
 import { dataSchema, type DataSetName } from '../../protocol/data';
 import { messageOf } from '../problem';
+import { cifar10, cifar100 } from './cifar';
 import { digits } from './digits';
 import { fashionMnist, mnist } from './mnist';
 import type { DataPlaces, DataSet, DataSetSource, FileFinding } from './types';
@@ -9,6 +10,8 @@ const sources: Record<DataSetName, DataSetSource> = {
   digits,
   mnist,
   'fashion-mnist': fashionMnist,
+  cifar10,
+  cifar100,
 };
 
 /** Every data set with one line on it and on where its files come from. */
