@@ -123,6 +123,8 @@ export const dataSchema = z.discriminatedUnion('name', [
     'cifar100',
     'CIFAR-100, 32×32 colour, 100 fine classes, 50,000 + 10,000 images, binary or python version in data.root.',
   ),
+  dataSet('svhn', 'SVHN, 32×32 colour digits, 10 classes, 73,257 + 26,032 images, MATLAB files in data.root.'),
+  dataSet('stl10', 'STL-10, 96×96 colour, 10 classes, 5,000 + 8,000 images, binary files in data.root.'),
 ]);
 export type DataConfig = z.output<typeof dataSchema>;
 export type DataSetName = DataConfig['name'];

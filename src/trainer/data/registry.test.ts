@@ -121,7 +121,7 @@ describe('mnist', () => {
 });
 
 describe('the registry', () => {
-  const names = ['digits', 'mnist', 'fashion-mnist', 'cifar10', 'cifar100'];
+  const names = ['digits', 'mnist', 'fashion-mnist', 'cifar10', 'cifar100', 'svhn', 'stl10'];
 
   it('has a line on every data set', () => {
     const described = describeDataSets();

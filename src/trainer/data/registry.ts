@@ -3,6 +3,8 @@ import { messageOf } from '../problem';
 import { cifar10, cifar100 } from './cifar';
 import { digits } from './digits';
 import { fashionMnist, mnist } from './mnist';
+import { stl10 } from './stl10';
+import { svhn } from './svhn';
 import type { DataPlaces, DataSet, DataSetSource, FileFinding } from './types';
 
 /** Every data set that a configuration can name. */
@@ -12,6 +14,8 @@ const sources: Record<DataSetName, DataSetSource> = {
   'fashion-mnist': fashionMnist,
   cifar10,
   cifar100,
+  svhn,
+  stl10,
 };
 
 /** Every data set with one line on it and on where its files come from. */
