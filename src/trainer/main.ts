@@ -53,9 +53,10 @@ async function trainRun(folder: string, resume: string | undefined): Promise<num
     const runtime = await startRuntime(config, wasmFolder, (message) => {
       events.emit({ event: 'log', level: 'warn', message });
     });
-    const dataSet = await loadDataSet(config.data.name, {
+    const dataSet = await loadDataSet(config.data, {
       ...(config.data.root ? { root: config.data.root } : {}),
       mediaFolder,
+      tell: (message) => events.emit({ event: 'log', level: 'info', message }),
     });
     const monitor = watchDevice(runtime.device);
     const status = await train({

@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { dataFolder } from './testing';
+import type { Images } from './streamedImages';
+import { bytesOf, dataFolder } from './testing';
 
 /** Image i of a file: its first pixel is red i, green i + 1, blue i + 2, its second row begins with red 200. */
 function planes(i: number): Buffer {
@@ -33,7 +34,8 @@ function pickled(key: string, labels: number[]): Buffer {
   ]);
 }
 
-const expectImages = (images: Uint8Array, count: number, last: number) => {
+const expectImages = (all: Images, count: number, last: number) => {
+  const images = bytesOf(all);
   expect(images).toHaveLength(count * 3072);
   const image = images.subarray((count - 1) * 3072);
   expect([...image.subarray(0, 3)]).toEqual([last, last + 1, last + 2]);

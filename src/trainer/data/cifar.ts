@@ -14,13 +14,18 @@ import type { DataPlaces, DataSetSource, Split } from './types';
 const positions = 32 * 32;
 const imageBytes = 3 * positions;
 
+/** What one file holds. */
+interface Batch extends Split {
+  images: Uint8Array;
+}
+
 /** One of the versions in which CIFAR is published. */
 interface Version {
   /** Its archive's folder. */
   folder: string;
   train: readonly string[];
   test: readonly string[];
-  decode: (bytes: Uint8Array, file: string) => Split;
+  decode: (bytes: Uint8Array, file: string) => Batch;
 }
 
 interface Variant {
@@ -48,8 +53,8 @@ function cifar({ name, classNames, binary, python }: Variant): DataSetSource {
       const found = find(root);
       if (!found) throw new Problem(`${name}: its files were not found in ${root}. ${advice}`);
       const { folder, version } = found;
-      const read = async (files: readonly string[]): Promise<Split> => {
-        const parts: Split[] = [];
+      const read = async (files: readonly string[]): Promise<Batch> => {
+        const parts: Batch[] = [];
         for (const file of files)
           parts.push(await readDataFile(folder, { name: file, decode: version.decode }, advice));
         return joined(parts);
@@ -76,11 +81,11 @@ function cifar({ name, classNames, binary, python }: Variant): DataSetSource {
   };
 }
 
-function dataFile(name: string, { decode }: Version): DataFile<Split> {
+function dataFile(name: string, { decode }: Version): DataFile<Batch> {
   return { name, decode, describe: ({ labels }) => `${labels.length.toLocaleString('en')} images with labels` };
 }
 
-function joined(parts: readonly Split[]): Split {
+function joined(parts: readonly Batch[]): Batch {
   const counts = parts.map(({ labels }) => labels.length);
   const count = counts.reduce((sum, n) => sum + n, 0);
   const split = { images: new Uint8Array(count * imageBytes), labels: new Int32Array(count) };

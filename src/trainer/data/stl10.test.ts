@@ -2,7 +2,7 @@ import { rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { unlabelledStl10 } from './stl10';
-import { dataFolder } from './testing';
+import { bytesOf, dataFolder } from './testing';
 
 const { root, write, remove, load, check, refuses } = dataFolder('stl10');
 afterAll(() => rmSync(root, { recursive: true }));
@@ -33,7 +33,7 @@ describe('stl10', () => {
     expect([...train.labels, ...test.labels]).toEqual([0, 9, 3, 1, 2]);
     expect([classNames[0], classNames[9]]).toEqual(['airplane', 'truck']);
     const at = 2 * imageBytes + pixel;
-    expect([...train.images.subarray(at - 1, at + 4)]).toEqual([0, 2, 102, 202, 0]);
+    expect([...bytesOf(train.images).subarray(at - 1, at + 4)]).toEqual([0, 2, 102, 202, 0]);
     expect((await check()).message).toBe('3 training and 2 test images, 96×96×3, 10 classes');
     expect((await check()).files.map(({ status }) => status)).toEqual(['ok', 'ok', 'ok', 'ok']);
   });

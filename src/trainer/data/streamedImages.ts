@@ -40,6 +40,14 @@ export function streamImages(file: string, imageBytes: number, toPixels?: (image
   };
 }
 
+/** Images as bytes in memory. @param use what needs them there @throws Problem when they are streamed */
+export function inMemory(images: Images, use: string): Uint8Array {
+  if (images instanceof Uint8Array) return images;
+  throw new Problem(
+    `${use} needs the images in memory, and these are read from a file since they are too many. Lower data.size, or leave it out.`,
+  );
+}
+
 /** Some of the images. @param imageBytes bytes of an image */
 export function imageRange(images: Images, from: number, to: number, imageBytes: number): Images {
   if (images instanceof Uint8Array) return images.subarray(from * imageBytes, to * imageBytes);

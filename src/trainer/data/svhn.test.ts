@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { element, matFile, matrix } from '../../formats/mat.testing';
-import { dataFolder } from './testing';
+import { bytesOf, dataFolder } from './testing';
 
 const { root, write, remove, load, check, refuses } = dataFolder('svhn');
 afterAll(() => rmSync(root, { recursive: true }));
@@ -40,7 +40,7 @@ describe('svhn', () => {
     expect([...train.labels]).toEqual([1, 9, 0, 3]);
     expect([...test.labels]).toEqual([5, 0]);
     const pixel = 3 * 3072 + (2 * 32 + 5) * 3;
-    expect([...train.images.subarray(pixel - 1, pixel + 4)]).toEqual([0, 3, 103, 203, 0]);
+    expect([...bytesOf(train.images).subarray(pixel - 1, pixel + 4)]).toEqual([0, 3, 103, 203, 0]);
   });
 
   it('is said to be ready, file by file', async () => {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import type { DataSetName } from '../../protocol/data';
 import { checkDataSet, loadDataSet } from './registry';
+import { inMemory, type Images } from './streamedImages';
 import type { DataPlaces } from './types';
 
 const mediaFolder = join(__dirname, '../../../media');
@@ -39,4 +40,8 @@ export function dataFolder(name: DataSetName) {
       });
     },
   };
+}
+
+export function bytesOf(images: Images): Uint8Array {
+  return inMemory(images, 'a test');
 }
