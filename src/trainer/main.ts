@@ -53,7 +53,7 @@ async function evaluateFolder(folder: string): Promise<number> {
   return tellEvents(folder, evaluationFiles.stopRequest, begun, async (events, stopRequested) => {
     const config = await readCheckpointConfig(checkpoint);
     const runtime = await startRuntime(record, wasmFolder, warnThrough(events));
-    const dataSet = await loadDataSet(config.data.name, {
+    const dataSet = await loadDataSet(config.data, {
       ...(config.data.root ? { root: config.data.root } : {}),
       mediaFolder,
     });
@@ -85,9 +85,10 @@ async function trainRun(folder: string, resume: string | undefined): Promise<num
   const resumeFrom = resume === undefined ? undefined : resolve(folder, resume);
   return tellEvents(folder, runFiles.stopRequest, resumeFrom !== undefined, async (events, stopRequested) => {
     const runtime = await startRuntime(config, wasmFolder, warnThrough(events));
-    const dataSet = await loadDataSet(config.data.name, {
+    const dataSet = await loadDataSet(config.data, {
       ...(config.data.root ? { root: config.data.root } : {}),
       mediaFolder,
+      tell: (message) => events.emit({ event: 'log', level: 'info', message }),
     });
     const monitor = watchDevice(runtime.device);
     return train({

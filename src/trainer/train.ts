@@ -10,7 +10,7 @@ import { loadCheckpoint, type Progress } from './checkpoint/checkpoint';
 import { CheckpointKeeper } from './checkpoint/keeper';
 import { drawCrops } from './data/augment';
 import { batchRandom, epochOrder, randomStreams } from './data/batches';
-import type { CreateImageSource, ImageFormat, ImageSource } from './data/imageSource';
+import { imageSource, type CreateImageSource, type ImageFormat, type ImageSource } from './data/imageSource';
 import { describeNoise, saveNoise } from './data/noise';
 import { prepareTrainingData, type Part, type TrainingData } from './data/prepare';
 import type { DataSet } from './data/types';
@@ -135,7 +135,7 @@ function createSession({ folder, config, dataSet, runtime, events, stopRequested
   const images = {
     train: partImages(data.train, dataSet, runtime.images),
     ...(data.validation.length > 0 ? { validation: partImages(data.validation, dataSet, runtime.images) } : {}),
-    test: runtime.images(dataSet.test.images, dataSet),
+    test: imageSource(dataSet.test.images, dataSet, runtime.images),
   };
   const trainStep = createTrainStep(trained, runtime.compile, images.train.given.images);
   const predict = createPredict(model, runtime.compile, breathe);
@@ -149,7 +149,10 @@ interface PartImages {
 }
 
 function partImages({ images, cleanImages }: Part, format: ImageFormat, create: CreateImageSource): PartImages {
-  return { given: create(images, format), ...(cleanImages ? { replaced: create(cleanImages, format) } : {}) };
+  return {
+    given: imageSource(images, format, create),
+    ...(cleanImages ? { replaced: imageSource(cleanImages, format, create) } : {}),
+  };
 }
 
 /** Goes on with the current epoch to its end. @returns false when a stop was asked for before that */
