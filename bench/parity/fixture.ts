@@ -39,6 +39,7 @@ export class Fixture {
     return data;
   }
 
+  /** Truth values, 0 or 1. */
   bytes(name: string): Uint8Array {
     const { data } = this.tensor(name);
     if (!(data instanceof Uint8Array)) throw new Error(`${this.name}: ${name} does not hold bytes`);

@@ -17,7 +17,7 @@ async function main(): Promise<number> {
     return 2;
   }
   const runtime = await startRuntime({ runtime: name, device: 'auto' }, join(__dirname, '../dist/wasm'));
-  const results = replayAll(folder, runtime.compile);
+  const results = await replayAll(folder, runtime.compile);
   for (const { name: title, checks, unsupported } of results) {
     for (const check of checks) {
       const verdict = passes(check) ? 'ok' : 'BEYOND';

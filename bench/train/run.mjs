@@ -22,6 +22,7 @@ const tasks = [
   { ...resnet18, what: 'train', method: 'sat' },
   { ...resnet20, what: 'forward', method: 'erm' },
   { ...resnet18, what: 'forward', method: 'erm' },
+  { ...resnet20, what: 'pgd', method: 'erm', steps: 1 },
 ];
 
 /** @param {string} command @param {string[]} args */
@@ -51,9 +52,9 @@ const wanted = process.argv.slice(2);
 const subject = answering(process.execPath, ['out/benchTrain.js', 'tensorflow']);
 const peer = answering(python, ['bench/train/peer.py']);
 console.log(
-  '| step | TensorFlow runtime | PyTorch NCHW | PyTorch channels_last | PyTorch compiled | against eager’s better | against compiled |',
+  '| step | TensorFlow runtime | PyTorch NCHW | PyTorch channels_last | PyTorch compiled | against eager’s better | against compiled | peak memory so far, ours and PyTorch’s |',
 );
-console.log('|---|---|---|---|---|---|---|');
+console.log('|---|---|---|---|---|---|---|---|');
 for (const task of tasks) {
   const title = `${task.what} ${task.model} ${task.method} ${task.batch}`;
   if (wanted.length > 0 && !wanted.some((part) => title.includes(part))) continue;
@@ -65,9 +66,12 @@ for (const task of tasks) {
   };
   /** @type {Record<string, number[]>} */
   const times = {};
+  const peaks = { ours: 0, peer: 0 };
   for (let round = 0; round < rounds; round += 1) {
     for (const [name, ask] of Object.entries(sides)) {
-      const { milliseconds, error } = await ask();
+      const { milliseconds, error, peak_bytes: peak } = await ask();
+      const side = name === 'ours' ? 'ours' : 'peer';
+      peaks[side] = Math.max(peaks[side], peak / 2 ** 20);
       if (error && round === 0) console.error(`${name}: ${error}`);
       (times[name] ??= []).push(...(milliseconds ?? []));
     }
@@ -85,7 +89,7 @@ for (const task of tasks) {
   const eager = Math.max(rate('nchw'), rate('channelsLast'));
   const against = (/** @type {number} */ other) => (rate('ours') / other).toFixed(2);
   console.log(
-    `| ${title} | ${cell('ours')} | ${cell('nchw')} | ${cell('channelsLast')} | ${cell('compiled')} | ${against(eager)} | ${against(rate('compiled'))} |`,
+    `| ${title} | ${cell('ours')} | ${cell('nchw')} | ${cell('channelsLast')} | ${cell('compiled')} | ${against(eager)} | ${against(rate('compiled'))} | ${peaks.ours.toFixed(0)} MiB, ${peaks.peer.toFixed(0)} MiB |`,
   );
 }
 subject.end();

@@ -4,6 +4,9 @@ import * as z from 'zod';
 import { methodSchema } from '../../src/protocol/methods';
 import { modelSchema } from '../../src/protocol/models';
 import { optimizerSchema } from '../../src/protocol/optimizers';
+import { attackSchema } from '../../src/protocol/attacks';
+import { createAttack } from '../../src/trainer/attacks/registry';
+import { createVictim } from '../../src/trainer/attacks/victim';
 import { createMethod } from '../../src/trainer/methods/registry';
 import { createModel } from '../../src/trainer/models/registry';
 import { oneHot } from '../../src/trainer/ops/crossEntropy';
@@ -28,13 +31,14 @@ type Task = z.output<typeof taskSchema>;
 function prepare(
   { what, model: options, method: methodName, batch: n, shape }: Task,
   { compile }: Runtime,
-): () => void {
+): () => unknown {
   const random = new NumpyRandom(0);
   const classes = 10;
   const model = createModel(options, { input: shape, outputs: classes, random });
   const pixels = Float32Array.from({ length: n * shape[0] * shape[1] * shape[2] }, () => random.random());
   const images = tf.tensor4d(pixels, [n, ...shape]);
-  const targets = oneHot(random.choice(classes, n, true), classes);
+  const labels = random.choice(classes, n, true);
+  const targets = oneHot(labels, classes);
   const call = { epoch: 100, random };
   if (what === 'train') {
     const method = createMethod(methodSchema.parse({ name: methodName }), { targets });
@@ -46,6 +50,11 @@ function prepare(
     );
     return () => step({ images, targets, indices }, call, 0.01);
   }
+  if (what === 'pgd') {
+    const victim = createVictim(model, { shape, classes }, compile, () => Promise.resolve());
+    const [part] = createAttack(attackSchema.parse({ name: 'pgd20' }));
+    return () => part?.attack(victim, { images: pixels, labels }, random);
+  }
   const program = compile(({ x }: { x: tf.Tensor }) => ({ out: model.forward(x as tf.Tensor4D, 'eval') }));
   return () => tf.tidy(() => void program({ x: images }, call).out.dataSync());
 }
@@ -53,7 +62,7 @@ function prepare(
 async function main(): Promise<void> {
   const name = process.argv[2] === 'wasm' ? 'wasm' : 'tensorflow';
   const runtime = await startRuntime({ runtime: name, device: 'auto' }, join(__dirname, '../dist/wasm'));
-  const prepared = new Map<string, () => void>();
+  const prepared = new Map<string, () => unknown>();
   for await (const line of createInterface({ input: process.stdin })) {
     const { steps, ...task } = taskSchema.parse(JSON.parse(line));
     const key = JSON.stringify(task);
@@ -61,12 +70,12 @@ async function main(): Promise<void> {
     if (!step) {
       step = prepare({ ...task, steps }, runtime);
       prepared.set(key, step);
-      for (let i = 0; i < 3; i += 1) step();
+      for (let i = 0; i < 3; i += 1) await step();
     }
     const milliseconds: number[] = [];
     for (let i = 0; i < steps; i += 1) {
       const start = performance.now();
-      step();
+      await step();
       milliseconds.push(performance.now() - start);
     }
     console.log(JSON.stringify({ milliseconds, peak_bytes: process.resourceUsage().maxRSS * 1024 }));

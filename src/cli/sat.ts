@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { exitCodes } from '../protocol/run';
 import { dataCommand } from './data';
+import { evaluateCommand } from './evaluateCommand';
 import { print, UsageError } from './output';
 import './context';
 import { presetsCommand } from './presets';
@@ -20,6 +21,7 @@ function program(): Command {
   for (const command of [
     runCommand(),
     sweepCommand(),
+    evaluateCommand(),
     listCommand(),
     showCommand(),
     stopCommand(),

@@ -6,6 +6,7 @@ import { settingWords, sweepTable, type Spread, type SweepRow } from '../lab/swe
 import { exitCodes } from '../protocol/run';
 import { readConfig, withConfigArguments, type ConfigOptions } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
+import { onInterrupt } from './interrupts';
 import { print, table, UsageError } from './output';
 
 interface SweepOptions extends CommonOptions, ConfigOptions {
@@ -117,20 +118,10 @@ function statusLine() {
 
 /** The first Ctrl-C stops the runs gracefully, the second at once. */
 function watchInterrupts(sweep: Sweep) {
-  let interrupted = 0;
-  const onInterrupt = () => {
-    interrupted += 1;
-    if (interrupted === 1) print.note('\nStopping what runs after its step; Ctrl-C again ends it at once.');
-    void sweep.stop(interrupted === 1 ? undefined : 0);
-  };
-  process.on('SIGINT', onInterrupt);
-  process.on('SIGTERM', onInterrupt);
-  return {
-    dispose: () => {
-      process.off('SIGINT', onInterrupt);
-      process.off('SIGTERM', onInterrupt);
-    },
-  };
+  return onInterrupt((nth) => {
+    if (nth === 1) print.note('\nStopping what runs after its step; Ctrl-C again ends it at once.');
+    void sweep.stop(nth === 1 ? undefined : 0);
+  });
 }
 
 function describeSweep({ plan, cells }: Sweep): Record<string, unknown> {

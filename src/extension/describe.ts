@@ -96,6 +96,7 @@ export function viewOf(run: Run, { inGroup, amongShown }: RunLabels): RunView {
     status: run.status,
     state: stateWords(run),
     headline: headlineWords(run),
+    runtime: run.runtime ?? '',
     ...(epochs === undefined ? {} : { epochs }),
     ...(steps === undefined ? {} : { steps }),
     ...(parsed.success && 'startEpoch' in parsed.data.method ? { startEpoch: parsed.data.method.startEpoch } : {}),

@@ -87,7 +87,8 @@ describe('a configuration', () => {
     ['batches of one, which batch norm cannot normalise', { batchSize: 1 }],
     ['no number as learning rate', { optimizer: { name: 'sgd', learningRate: NaN } }],
     ['a document of a newer version', { version: 2 }],
-    ['an attack, none of which is there yet', { evaluate: { attacks: ['pgd'] } }],
+    ['an attack that is not an object', { evaluate: { attacks: ['pgd'] } }],
+    ['an attack twice', { evaluate: { attacks: [{ name: 'pgd' }, { name: 'pgd', epsilon: 0.1 }] } }],
   ])('with %s is refused', (_what, config) => {
     expect(configSchema.safeParse(config).success).toBe(false);
   });

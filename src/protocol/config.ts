@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { attackSchema } from './attacks';
 import { dataSchema, seedSchema } from './data';
 import { methodSchema } from './methods';
 import { modelSchema } from './models';
@@ -9,7 +10,13 @@ export const documentVersion = 1;
 
 const evaluate = z.strictObject({
   every: z.int().min(1).default(1).describe('Evaluate after every n-th epoch, and after the last one.'),
-  attacks: z.array(z.never()).default([]).describe('Attacks for robust accuracy. None is available in this version.'),
+  attacks: z
+    .array(attackSchema)
+    .default([])
+    .refine((attacks) => new Set(attacks.map(({ name }) => name)).size === attacks.length, {
+      error: 'each attack once, since its metric goes by its name',
+    })
+    .describe('Attacks for test/robust_accuracy/…, such as { "name": "pgd20", "limit": 500 }.'),
 });
 
 const checkpoint = z.strictObject({

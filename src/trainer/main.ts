@@ -1,16 +1,21 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readSafetensorsHeader } from '../formats/safetensors';
 import { configSchema, type RunConfig } from '../protocol/config';
+import { evaluationFiles, evaluationRecordSchema, type EvaluationRecord } from '../protocol/evaluation';
 import { exitCodes, runFiles, runRecordSchema } from '../protocol/run';
 import { checkAllDataSets, checkDataSet, loadDataSet } from './data/registry';
+import type { DataSet } from './data/types';
 import { watchDevice } from './deviceMonitor';
-import { eventStream } from './eventStream';
+import { evaluateCheckpoint } from './evaluateCheckpoint';
+import { eventStream, type EventSink } from './eventStream';
 import { Problem, messageOf } from './problem';
 import { startRuntime } from './runtimes';
 import { train } from './train';
 
 const usage = `Usage: trainer train RUN_FOLDER [--resume CHECKPOINT]
+       trainer evaluate EVALUATION_FOLDER
        trainer data list
        trainer data check NAME [--root FOLDER]`;
 
@@ -26,6 +31,7 @@ async function main(args: string[]): Promise<number> {
   const [command, ...rest] = positionals;
   const [first, second] = rest;
   if (command === 'train' && first !== undefined) return trainRun(resolve(first), values.resume);
+  if (command === 'evaluate' && first !== undefined) return evaluateFolder(resolve(first));
   if (command === 'data' && first === 'list') return print(await checkAllDataSets({ mediaFolder }));
   if (command === 'data' && first === 'check' && second !== undefined) {
     return print(await checkDataSet(second, { ...(values.root ? { root: values.root } : {}), mediaFolder }));
@@ -40,35 +46,87 @@ function print(value: unknown): number {
   return exitCodes.done;
 }
 
+/** Evaluates a checkpoint as the folder's record says, or goes on with it. */
+async function evaluateFolder(folder: string): Promise<number> {
+  const record = readEvaluation(folder);
+  const checkpoint = resolve(folder, '..', '..', record.checkpoint);
+  const begun = existsSync(join(folder, evaluationFiles.samples));
+  return tellEvents(folder, evaluationFiles.stopRequest, begun, async (events, stopRequested) => {
+    const config = await readCheckpointConfig(checkpoint);
+    const runtime = await startRuntime(record, wasmFolder, warnThrough(events));
+    const dataSet = await loadConfigured(config, events);
+    return evaluateCheckpoint({ folder, record, checkpoint, config, dataSet, runtime, events, stopRequested });
+  });
+}
+
+/** The data set of a configuration; what takes long is told in the log. */
+function loadConfigured({ data }: RunConfig, events: EventSink): Promise<DataSet> {
+  return loadDataSet(data, {
+    ...(data.root ? { root: data.root } : {}),
+    mediaFolder,
+    tell: (message) => events.emit({ event: 'log', level: 'info', message }),
+  });
+}
+
+function readEvaluation(folder: string): EvaluationRecord {
+  const file = join(folder, evaluationFiles.record);
+  try {
+    return evaluationRecordSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    throw new UsageError(`${file} could not be read: ${messageOf(error)}`);
+  }
+}
+
+/** The configuration of the run that wrote a checkpoint. */
+async function readCheckpointConfig(file: string): Promise<RunConfig> {
+  try {
+    const { metadata } = await readSafetensorsHeader(file);
+    return configSchema.parse(JSON.parse(metadata['config'] ?? ''));
+  } catch (error) {
+    throw new Problem(`${file} could not be read as a checkpoint of SAT Lab: ${messageOf(error)}`);
+  }
+}
+
 async function trainRun(folder: string, resume: string | undefined): Promise<number> {
   const config = readConfig(folder);
-  const events = eventStream(process.stdout.fd);
   const resumeFrom = resume === undefined ? undefined : resolve(folder, resume);
-  // A crash can leave the stream in the middle of a line; a resumed run must not write on it.
-  if (resumeFrom) process.stdout.write('\n');
-  let signalled = false;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (signalled = true));
-  const stopFile = join(folder, runFiles.stopRequest);
-  try {
-    const runtime = await startRuntime(config, wasmFolder, (message) => {
-      events.emit({ event: 'log', level: 'warn', message });
-    });
-    const dataSet = await loadDataSet(config.data, {
-      ...(config.data.root ? { root: config.data.root } : {}),
-      mediaFolder,
-      tell: (message) => events.emit({ event: 'log', level: 'info', message }),
-    });
+  return tellEvents(folder, runFiles.stopRequest, resumeFrom !== undefined, async (events, stopRequested) => {
+    const runtime = await startRuntime(config, wasmFolder, warnThrough(events));
+    const dataSet = await loadConfigured(config, events);
     const monitor = watchDevice(runtime.device);
-    const status = await train({
+    return train({
       folder,
       config,
       dataSet,
       runtime,
       events,
+      stopRequested,
       deviceMetrics: () => monitor.latest(),
-      stopRequested: () => signalled || existsSync(stopFile),
       ...(resumeFrom ? { resumeFrom } : {}),
     }).finally(() => monitor.stop());
+  });
+}
+
+function warnThrough(events: EventSink): (message: string) => void {
+  return (message) => {
+    events.emit({ event: 'log', level: 'warn', message });
+  };
+}
+
+/** Does a folder's work with events on the standard output, the last of which tells how it ended. @returns the exit code */
+async function tellEvents(
+  folder: string,
+  stopFile: string,
+  goesOn: boolean,
+  work: (events: EventSink, stopRequested: () => boolean) => Promise<'completed' | 'stopped'>,
+): Promise<number> {
+  const events = eventStream(process.stdout.fd);
+  // A crash can leave the stream in the middle of a line; what goes on with it must not write there.
+  if (goesOn) process.stdout.write('\n');
+  let signalled = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (signalled = true));
+  try {
+    const status = await work(events, () => signalled || existsSync(join(folder, stopFile)));
     events.emit({ event: 'end', status, time: Date.now() / 1000 });
     return status === 'stopped' ? exitCodes.stopped : exitCodes.done;
   } catch (error) {

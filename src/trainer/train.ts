@@ -4,6 +4,8 @@ import { writeAtomic } from '../formats/atomicFile';
 import { encodeNpy } from '../formats/npy';
 import type { RunConfig } from '../protocol/config';
 import { runFiles } from '../protocol/run';
+import { createVictim } from './attacks/victim';
+import { breathe, stoppable, unlessStopped } from './breathe';
 import { loadCheckpoint, type Progress } from './checkpoint/checkpoint';
 import { CheckpointKeeper } from './checkpoint/keeper';
 import { drawCrops } from './data/augment';
@@ -21,6 +23,7 @@ import { oneHot } from './ops/crossEntropy';
 import { createOptimizer } from './optimizers/registry';
 import { learningRateAt } from './optimizers/schedule';
 import { Problem } from './problem';
+import { robustAccuracies } from './robustness';
 import type { Runtime } from './runtimes';
 import { areaUnderRiskCoverage, coverageTable, selectiveAnswers, type SelectiveAnswers } from './selective';
 import { describeSoftTargets } from './softTargets';
@@ -57,7 +60,7 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
   const steps = stepsPerEpoch * config.epochs;
   const progress: Progress = run.resumeFrom
     ? await loadCheckpoint(run.resumeFrom, trained)
-    : { step: 0, epoch: 0, running: { loss: 0, correct: 0, samples: 0 }, best: null };
+    : { step: 0, epoch: 0, running: { loss: 0, correct: 0, samples: 0 }, best: null, bestValidation: null };
   if (run.resumeFrom) keeper.resume(await epochCheckpoints(run.folder, progress.epoch));
 
   events.emit({
@@ -74,36 +77,51 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
     events.emit({ event: 'log', level: 'info', message });
   }
 
-  while (progress.step < steps) {
-    const finished = await trainEpoch(run, session, progress);
+  while (progress.epoch < config.epochs) {
+    const finished = (await trainEpoch(run, session, progress)) && (await endEpoch(run, session, progress));
     if (!finished) {
       await keeper.saveStop(trained, progress);
       await saveSoftLabels(run.folder, session);
       return 'stopped';
     }
-    progress.epoch += 1;
-    const last = progress.epoch === config.epochs;
-    if (last || progress.epoch % config.evaluate.every === 0) await evaluateEpoch(run, session, progress);
-    if (last || progress.epoch % config.checkpoint.every === 0) await keeper.saveEpoch(trained, progress);
   }
   await saveSoftLabels(run.folder, session);
   return 'completed';
 }
 
+/**
+ * Evaluates and saves what is due at the end of an epoch.
+ * @returns false when a stop was asked for meanwhile; then the epoch has not ended, and a resumed run ends it anew
+ */
+async function endEpoch(run: TrainingRun, session: Session, progress: Progress): Promise<boolean> {
+  const { evaluate, checkpoint, epochs } = run.config;
+  const { keeper, trained } = session;
+  progress.epoch += 1;
+  const due = (every: number) => progress.epoch === epochs || progress.epoch % every === 0;
+  if (due(evaluate.every) && !(await evaluateEpoch(run, session, progress))) {
+    progress.epoch -= 1;
+    return false;
+  }
+  if (due(checkpoint.every)) await keeper.saveEpoch(trained, progress);
+  return true;
+}
+
 type Session = ReturnType<typeof createSession>;
 
-function createSession({ folder, config, dataSet, runtime, events }: TrainingRun, data: TrainingData) {
+function createSession({ folder, config, dataSet, runtime, events, stopRequested }: TrainingRun, data: TrainingData) {
   const classes = dataSet.classNames.length;
-  const model = withNormalization(
-    createModel(config.model, {
-      input: dataSet.shape,
-      outputs: methodOutputs(config.method.name, classes),
-      random: batchRandom(config.seed, randomStreams.weights, 0, 0),
-    }),
-    dataSet.normalization,
-  );
+  const createNetwork = (number: number) =>
+    withNormalization(
+      createModel(config.model, {
+        input: dataSet.shape,
+        outputs: methodOutputs(config.method.name, classes),
+        random: batchRandom(config.seed, randomStreams.weights, number, 0),
+      }),
+      dataSet.normalization,
+    );
+  const model = createNetwork(0);
   const targets = oneHot(data.given, classes);
-  const method = createMethod(config.method, { targets });
+  const method = createMethod(config.method, { targets, createPeer: () => createNetwork(1) });
   const optimizer = createOptimizer(config.optimizer, [...model.weights, ...(method.weights ?? [])]);
   const keeper = new CheckpointKeeper(
     folder,
@@ -112,6 +130,7 @@ function createSession({ folder, config, dataSet, runtime, events }: TrainingRun
     events,
   );
   const trained = { model, optimizer, method };
+  const victim = createVictim(model, { shape: dataSet.shape, classes }, runtime.compile, stoppable(stopRequested));
   const stepsPerEpoch = Math.ceil(data.train.length / config.batchSize);
   const images = {
     train: partImages(data.train, dataSet, runtime.images),
@@ -120,7 +139,7 @@ function createSession({ folder, config, dataSet, runtime, events }: TrainingRun
   };
   const trainStep = createTrainStep(trained, runtime.compile, images.train.given.images);
   const predict = createPredict(model, runtime.compile, breathe);
-  return { data, images, method, targets, trained, keeper, trainStep, predict, stepsPerEpoch };
+  return { data, images, method, targets, trained, keeper, trainStep, predict, victim, stepsPerEpoch };
 }
 
 interface PartImages {
@@ -204,7 +223,8 @@ function stepInputs({ config }: TrainingRun, session: Session, rows: Int32Array,
   };
 }
 
-async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progress): Promise<void> {
+/** @returns false, and nothing told, when a stop was asked for meanwhile */
+async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progress): Promise<boolean> {
   const { config, dataSet, events } = run;
   const { data, images, method, trained, keeper, predict } = session;
   const classes = dataSet.classNames.length;
@@ -223,11 +243,17 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   };
   if (images.validation) {
     const validation = await predict(images.validation.given, data.validation.length);
-    values['val/accuracy'] = share(validation, data.validation.given);
+    const accuracy = share(validation, data.validation.given);
+    values['val/accuracy'] = accuracy;
     values['val/clean_accuracy'] = share(
       await clean(data.validation, images.validation, validation),
       data.validation.labels,
     );
+    // What early stopping would have chosen without a single true label.
+    if (accuracy > (progress.bestValidation?.accuracy ?? -Infinity)) {
+      progress.bestValidation = { accuracy, testAccuracy: share(test, dataSet.test.labels) };
+    }
+    values['test/accuracy_at_best_val'] = progress.bestValidation?.testAccuracy ?? NaN;
   }
   if (methodOutputs(config.method.name, classes) > classes) {
     Object.assign(values, selectiveMetrics(selectiveAnswers(test, dataSet.test.labels, classes)));
@@ -238,8 +264,14 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
     values['sat/label_recovery'] = recovery;
     values['sat/target_entropy'] = entropy;
   }
-  events.emit({ event: 'metrics', step: progress.step, epoch: progress.epoch, time: now(), values });
+  const { attacks } = config.evaluate;
+  const robust = await unlessStopped(() => robustAccuracies(session.victim, attacks, dataSet));
+  if (!robust) return false;
+  Object.assign(values, robust.values);
+  const about = attacks.length > 0 ? { about: robust.about } : {};
+  events.emit({ event: 'metrics', step: progress.step, epoch: progress.epoch, time: now(), values, ...about });
   await keepBest(config, values, progress, () => keeper.saveBest(trained, progress));
+  return true;
 }
 
 /** Selective risk at some coverages, and the area under its curve. */
@@ -287,11 +319,6 @@ async function epochCheckpoints(folder: string, epoch: number): Promise<string[]
     .filter((n) => n <= epoch)
     .sort((a, b) => a - b)
     .map((n) => `epoch-${n}`);
-}
-
-/** Lets signals and timers in between two steps. */
-function breathe(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Unix seconds. */

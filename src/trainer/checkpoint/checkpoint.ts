@@ -20,6 +20,8 @@ export interface Progress {
   running: { loss: number; correct: number; samples: number };
   /** Best value so far of the metric that chooses best.safetensors. */
   best: number | null;
+  /** Where the accuracy on the validation images, against their given labels, was best so far. */
+  bestValidation: { accuracy: number; testAccuracy: number } | null;
 }
 
 const numberText = z.string().transform(Number).pipe(z.number());
@@ -37,6 +39,11 @@ const metadataSchema = z.object({
     .string()
     .transform((text): unknown => JSON.parse(text))
     .pipe(z.number().nullable()),
+  best_validation: z
+    .string()
+    .default('null')
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(z.object({ accuracy: z.number(), testAccuracy: z.number() }).nullable()),
 });
 
 /** The parts of a run that a checkpoint holds. */
@@ -54,7 +61,8 @@ interface Entry {
 
 /** Every tensor of a checkpoint with its name in the file: one list, which saving and loading both walk. */
 function entries({ model, optimizer, method }: Trained): Entry[] {
-  const layouts = new Map(model.weights.map(({ name, layout }) => [name, layout]));
+  const weights = [...model.weights, ...(method.weights ?? [])];
+  const layouts = new Map(weights.map(({ name, layout }) => [name, layout]));
   const slots = [...optimizer.slots].flatMap(([slot, variables]) =>
     [...variables].map(([weight, variable]) => ({
       name: `optimizer/${slot}/${weight}`,
@@ -63,7 +71,7 @@ function entries({ model, optimizer, method }: Trained): Entry[] {
     })),
   );
   const state = [...method.state].map(([name, variable]) => ({ name, variable, layout: 'plain' as const }));
-  return [...model.weights, ...slots, ...state];
+  return [...weights, ...slots, ...state];
 }
 
 export interface CheckpointContext {
@@ -104,6 +112,7 @@ export async function saveCheckpoint(
     optimizer_steps: String(trained.optimizer.steps),
     running: JSON.stringify(progress.running),
     best: JSON.stringify(progress.best),
+    best_validation: JSON.stringify(progress.bestValidation),
   };
   await writeAtomic(file, Buffer.from(encodeSafetensors(tensors, metadata)));
 }
@@ -118,15 +127,24 @@ export async function loadCheckpoint(file: string, trained: Trained): Promise<Pr
   const header = metadataSchema.safeParse(metadata);
   if (!header.success)
     throw new Problem(`${file} is not a checkpoint of SAT Lab: its metadata have no step and epoch.`);
-  for (const { name, variable, layout } of entries(trained)) {
+  assignAll(entries(trained), tensors, file);
+  const { step, epoch, running, best, best_validation: bestValidation, optimizer_steps } = header.data;
+  trained.optimizer.steps = optimizer_steps;
+  return { step, epoch, running, best, bestValidation };
+}
+
+/** Puts a checkpoint's weights into a model. @throws Problem when they do not fit it */
+export async function loadModel(file: string, { weights }: Model): Promise<void> {
+  assignAll(weights, decodeSafetensors(await readFile(file), file).tensors, file);
+}
+
+function assignAll(all: readonly Entry[], tensors: ReadonlyMap<string, Tensor>, file: string): void {
+  for (const { name, variable, layout } of all) {
     const tensor = tensors.get(name);
     if (!tensor) throw new Problem(`${file} has no tensor ${name}: it belongs to another configuration.`);
     if (!(tensor.data instanceof Float32Array)) throw new Problem(`${file}: ${name} is ${tensor.dtype}, expected F32.`);
     assign(variable, tensor.data, tensor.shape, layout, `${file}: ${name}`);
   }
-  const { step, epoch, running, best, optimizer_steps } = header.data;
-  trained.optimizer.steps = optimizer_steps;
-  return { step, epoch, running, best };
 }
 
 /** Sets a variable from values in the file's layout. @throws Problem naming `what` when the shapes differ */

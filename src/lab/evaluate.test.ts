@@ -1,0 +1,101 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeSafetensors } from '../formats/safetensors';
+import { attackSchema } from '../protocol/attacks';
+import { checkpointsOf, contradictions, evaluationsBeside, prepareEvaluation, shareInterval } from './evaluate';
+
+let run: string;
+beforeEach(() => {
+  run = mkdtempSync(join(tmpdir(), 'sat-evaluations-'));
+  mkdirSync(join(run, 'checkpoints'));
+});
+afterEach(() => rmSync(run, { recursive: true, force: true }));
+
+function checkpoint(name: string, step = 120): string {
+  const file = join(run, 'checkpoints', `${name}.safetensors`);
+  const config = JSON.stringify({ data: { name: 'digits' } });
+  writeFileSync(file, encodeSafetensors(new Map(), { step: String(step), epoch: '10', config }));
+  return file;
+}
+
+const pgd20 = (epsilon = 0.031) => attackSchema.parse({ name: 'pgd20', epsilon });
+
+describe('an evaluation', () => {
+  it('lies in its run’s folder, and is asked for once', async () => {
+    const file = checkpoint('epoch-10');
+    const made = await prepareEvaluation({ checkpoint: file, attack: pgd20(), limit: 100 });
+    expect(made.folder).toContain(join(run, 'evaluations'));
+    expect(made.record).toMatchObject({
+      version: 1,
+      checkpoint: 'checkpoints/epoch-10.safetensors',
+      step: 120,
+      epoch: 10,
+      data: { name: 'digits' },
+      limit: 100,
+      attack: { name: 'pgd20', epsilon: 0.031, steps: 20 },
+    });
+    expect(made.status).toBe('queued');
+    expect(made.checkpoint).toBe(file);
+    expect((await prepareEvaluation({ checkpoint: file, attack: pgd20(), limit: 100 })).id).toBe(made.id);
+    const others = [
+      await prepareEvaluation({ checkpoint: file, attack: pgd20(), limit: 99 }),
+      await prepareEvaluation({ checkpoint: file, attack: pgd20(0.05), limit: 100 }),
+      await prepareEvaluation({ checkpoint: checkpoint('epoch-10', 121), attack: pgd20(), limit: 100 }),
+    ];
+    expect(new Set([made, ...others].map(({ id }) => id)).size).toBe(4);
+    expect(await evaluationsBeside(file)).toHaveLength(4);
+  });
+
+  it('of a file that is no checkpoint is refused in words', async () => {
+    const file = join(run, 'checkpoints', 'other.safetensors');
+    writeFileSync(file, encodeSafetensors(new Map(), {}));
+    await expect(prepareEvaluation({ checkpoint: file, attack: pgd20() })).rejects.toThrow(
+      'is not a checkpoint of SAT Lab (its header has no configuration)',
+    );
+  });
+
+  it('is compared with stronger and weaker attacks of the same ε', async () => {
+    const file = checkpoint('epoch-10');
+    const counted = async (attack: Parameters<typeof prepareEvaluation>[0]['attack'], robust: number) => {
+      const evaluation = await prepareEvaluation({ checkpoint: file, attack });
+      const record = { ...evaluation.record!, counts: { total: 1000, correct: 900, robust } };
+      writeFileSync(join(evaluation.folder, 'evaluation.json'), JSON.stringify(record));
+      await evaluation.refresh();
+      return evaluation;
+    };
+    const weak = await counted(pgd20(), 500);
+    await counted(attackSchema.parse({ name: 'autoattack', epsilon: 0.05 }), 600);
+    expect(contradictions(weak, await evaluationsBeside(file))).toEqual([]);
+    await counted(attackSchema.parse({ name: 'apgd-ce' }), 503);
+    expect(contradictions(weak, await evaluationsBeside(file))).toEqual([]);
+    await counted(attackSchema.parse({ name: 'autoattack' }), 520);
+    expect(contradictions(weak, await evaluationsBeside(file))).toEqual([
+      expect.stringMatching(/autoattack leaves 52\.0 % and the weaker pgd20 only 50\.0 %/),
+    ]);
+  });
+});
+
+describe('checkpoints of a run', () => {
+  it('are meant by name or by epochs', async () => {
+    for (const name of ['epoch-2', 'epoch-10', 'epoch-9', 'best', 'latest']) checkpoint(name);
+    const named = async (which: string) =>
+      (await checkpointsOf(run, which)).map((file) => file.slice(join(run, 'checkpoints', '/').length, -12));
+    expect(await named('latest')).toEqual(['latest']);
+    expect(await named('2-9')).toEqual(['epoch-2', 'epoch-9']);
+    expect(await named('1-100')).toEqual(['epoch-2', 'epoch-9', 'epoch-10']);
+    expect(await named('best, 10,10')).toEqual(['best', 'epoch-10']);
+    await expect(named('71-100')).rejects.toThrow(/no checkpoint 71-100 .*There are best, epoch-10, epoch-2/);
+  });
+});
+
+describe('the interval of a share', () => {
+  it('is Wilson’s', () => {
+    const round = (bounds: number[]) => bounds.map((bound) => Number(bound.toFixed(4)));
+    // 0.5 ± and 0 of 10, as published tables have them.
+    expect(round(shareInterval(50, 100))).toEqual([0.4038, 0.5962]);
+    expect(round(shareInterval(0, 10))).toEqual([0, 0.2775]);
+    expect(round(shareInterval(10, 10))).toEqual([0.7225, 1]);
+  });
+});

@@ -1,0 +1,377 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import * as z from 'zod';
+import { writeAtomic } from '../formats/atomicFile';
+import { readSafetensorsHeader } from '../formats/safetensors';
+import type { EvaluationAttack, EvaluationRecord } from '../protocol/evaluation';
+import { evaluationFiles, evaluationRecordSchema, evaluationsFolder, type Counts } from '../protocol/evaluation';
+import { documentVersion } from '../protocol/config';
+import { processSchema, type RunStatus } from '../protocol/run';
+import type { Tools } from './launch';
+import { MetricsReader } from './metricsReader';
+import { identify, isAlive } from './processes';
+import { deriveStatus } from './status';
+
+/** What somebody wants to know of a checkpoint. */
+export interface EvaluationRequest {
+  /** Absolute path. */
+  checkpoint: string;
+  attack: EvaluationAttack;
+  /** The first n test images; undefined: all of them. */
+  limit?: number | undefined;
+  saveImages?: boolean;
+  runtime?: EvaluationRecord['runtime'] | undefined;
+}
+
+const headerSchema = z.object({
+  step: z.coerce.number().int(),
+  epoch: z.coerce.number().int(),
+  config: z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(z.looseObject({ data: z.record(z.string(), z.unknown()) })),
+});
+
+/** `process.json`: which process computes, and how long the events were when it was started, in bytes. */
+const startedProcessSchema = processSchema.extend({ byte: z.int() });
+type StartedProcess = z.output<typeof startedProcessSchema>;
+
+/** One evaluation's folder, read and followed. */
+export class Evaluation {
+  record: EvaluationRecord | undefined;
+  status: RunStatus = 'queued';
+  statusNote: string | undefined;
+  private readonly reader: MetricsReader;
+
+  constructor(readonly folder: string) {
+    this.reader = new MetricsReader(join(folder, evaluationFiles.events));
+  }
+
+  get id(): string {
+    return basename(this.folder);
+  }
+
+  /** Absolute path of what is evaluated. */
+  get checkpoint(): string {
+    return join(this.folder, '..', '..', this.record?.checkpoint ?? '');
+  }
+
+  /** Batches, and seconds left at the present speed. */
+  get progress() {
+    const { start, lastStep, secondsLeft } = this.reader;
+    return { batch: lastStep, batches: start?.steps, secondsLeft };
+  }
+
+  /** Shares so far, by metric. */
+  get metrics(): Record<string, number> {
+    return Object.fromEntries([...this.reader.series].map(([name, { values }]) => [name, values.at(-1) ?? NaN]));
+  }
+
+  /**
+   * The share of robust images so far with its 95 % interval, all in [0, 1]: counted at the end, before it an estimate
+   * from the images that were attacked. Undefined before the first batch.
+   */
+  get robust(): { share: number; interval: [number, number] } | undefined {
+    const counts = this.record?.counts;
+    if (counts) return { share: shareOf(counts), interval: shareInterval(counts.robust, counts.total) };
+    const { batch, batches } = this.progress;
+    for (const [metric, { images }] of this.reader.about) {
+      const share = this.reader.series.get(metric)?.values.at(-1);
+      const seen = Math.round((images * batch) / (batches ?? Infinity));
+      if (share !== undefined && seen > 0) return { share, interval: shareInterval(share * seen, seen) };
+    }
+    return undefined;
+  }
+
+  /** What the trainer had to say, warnings of gradient masking among it. */
+  get log(): readonly string[] {
+    return this.reader.log;
+  }
+
+  async refresh(): Promise<void> {
+    const started = await this.process();
+    await this.reader.poll();
+    // After the events: the counts are written before the end is told.
+    const parsed = evaluationRecordSchema.safeParse(await readJson(join(this.folder, evaluationFiles.record)));
+    this.record = parsed.success ? parsed.data : undefined;
+    if (!started) {
+      this.status = 'queued';
+      return;
+    }
+    const { end, endOffset, lastTime } = this.reader;
+    const { status, note } = deriveStatus(
+      {
+        end: endOffset >= started.byte ? end : undefined,
+        exit: undefined,
+        stopRequested: false,
+        process: started,
+        lastSign: lastTime ?? 0,
+      },
+      Date.now() / 1000,
+    );
+    this.status = status;
+    this.statusNote = note;
+  }
+
+  /** The process that computes, or did last. */
+  async process(): Promise<StartedProcess | undefined> {
+    const parsed = startedProcessSchema.safeParse(await readJson(join(this.folder, evaluationFiles.process)));
+    return parsed.success ? parsed.data : undefined;
+  }
+}
+
+/** Follows the evaluations in one folder. Those that are complete do not change, and are read once. */
+export class Evaluations {
+  private readonly known = new Map<string, Evaluation>();
+
+  constructor(readonly folder: string) {}
+
+  /** Oldest first. */
+  get all(): Evaluation[] {
+    return [...this.known.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).filter(({ record }) => record !== undefined);
+  }
+
+  async refresh(): Promise<void> {
+    const names = (await readdir(this.folder).catch(() => [])).filter((name) => !name.startsWith('.'));
+    for (const name of this.known.keys()) if (!names.includes(name)) this.known.delete(name);
+    for (const name of names) {
+      if (!this.known.has(name)) this.known.set(name, new Evaluation(join(this.folder, name)));
+    }
+    const open = [...this.known.values()].filter(({ status }) => status !== 'completed');
+    await Promise.all(open.map((evaluation) => evaluation.refresh()));
+  }
+}
+
+/** All evaluations beside a checkpoint, oldest first. @param checkpoint absolute path */
+export async function evaluationsBeside(checkpoint: string): Promise<Evaluation[]> {
+  const evaluations = new Evaluations(join(ownerOf(checkpoint), evaluationsFolder));
+  await evaluations.refresh();
+  return evaluations.all;
+}
+
+/**
+ * The evaluation that answers a request: one that was made already, complete or not, else a new one, not yet started.
+ * @throws Error in words when the file is no checkpoint
+ */
+export async function prepareEvaluation(request: EvaluationRequest): Promise<Evaluation> {
+  const record = await newRecord(request);
+  const asked = ({ checkpoint, step, limit, attack, saveImages }: EvaluationRecord) => ({
+    checkpoint,
+    step,
+    limit,
+    attack,
+    saveImages,
+  });
+  const known = await evaluationsBeside(request.checkpoint);
+  const same = known.findLast((evaluation) => {
+    return evaluation.record !== undefined && isDeepStrictEqual(asked(evaluation.record), asked(record));
+  });
+  if (same) return same;
+  const parent = join(ownerOf(request.checkpoint), evaluationsFolder);
+  const temporary = join(parent, `.new-${record.id}`);
+  await mkdir(temporary, { recursive: true });
+  await writeFile(join(temporary, evaluationFiles.record), JSON.stringify(record, null, 2) + '\n');
+  const folder = join(parent, record.id);
+  await rename(temporary, folder);
+  const evaluation = new Evaluation(folder);
+  await evaluation.refresh();
+  return evaluation;
+}
+
+async function newRecord({ checkpoint, attack, limit, saveImages, runtime }: EvaluationRequest) {
+  let header;
+  try {
+    header = headerSchema.parse((await readSafetensorsHeader(checkpoint)).metadata);
+  } catch (error) {
+    const reason = error instanceof z.ZodError ? 'its header has no configuration' : messageOf(error);
+    throw new Error(`${checkpoint} is not a checkpoint of SAT Lab (${reason}).`);
+  }
+  return evaluationRecordSchema.parse({
+    version: documentVersion,
+    id: newId(new Date(), attack.name),
+    checkpoint: relative(ownerOf(checkpoint), checkpoint).split(sep).join('/'),
+    step: header.step,
+    epoch: header.epoch,
+    data: header.config.data,
+    limit: limit ?? null,
+    attack,
+    saveImages: saveImages ?? false,
+    runtime: runtime ?? 'auto',
+  });
+}
+
+/** The folder that holds `evaluations`: the run's, for a file in its checkpoints, else the file's own. */
+function ownerOf(checkpoint: string): string {
+  const folder = dirname(checkpoint);
+  return basename(folder) === 'checkpoints' ? dirname(folder) : folder;
+}
+
+/**
+ * Starts an evaluation, or goes on with one that was interrupted, in a process that outlives this one.
+ * @throws Error in words when it runs already
+ */
+export async function startEvaluation(evaluation: Evaluation, { node, dist }: Tools): Promise<void> {
+  await evaluation.refresh();
+  const running = await evaluation.process();
+  if (running && isAlive(running)) throw new Error(`The evaluation ${evaluation.id} is running already.`);
+  await rm(join(evaluation.folder, evaluationFiles.stopRequest), { force: true });
+  const [out, log] = [evaluationFiles.events, evaluationFiles.log].map((file) =>
+    openSync(join(evaluation.folder, file), 'a'),
+  );
+  if (out === undefined || log === undefined) throw new Error('unreachable');
+  // The end of an earlier part stands before this, and says nothing of the new one.
+  const byte = fstatSync(out).size;
+  const child = spawn(node, [join(dist, 'trainer.js'), 'evaluate', evaluation.folder], {
+    detached: true,
+    stdio: ['ignore', out, log],
+    windowsHide: true,
+    env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+  });
+  [out, log].forEach(closeSync);
+  const failed = new Promise<never>((_, reject) =>
+    child.on('error', ({ message }) => reject(new Error(`The trainer could not be started: ${message}`))),
+  );
+  const spawned = new Promise<void>((resolve) => child.on('spawn', () => resolve()));
+  await Promise.race([spawned, failed]);
+  child.unref();
+  const pid = child.pid ?? 0;
+  // Already gone: an identity that no living process has.
+  const identity = identify(pid) ?? { host: hostname(), bootId: '', pid, startTime: '' };
+  const started: StartedProcess = { ...identity, byte };
+  await writeAtomic(join(evaluation.folder, evaluationFiles.process), JSON.stringify(started) + '\n');
+}
+
+/** Asks an evaluation to stop after its present step; what is done is kept. */
+export async function stopEvaluation(evaluation: Evaluation): Promise<void> {
+  await writeFile(join(evaluation.folder, evaluationFiles.stopRequest), '');
+}
+
+/** Where deleted evaluations of a run wait, among the others: they can be taken back. */
+const trashName = '.trash';
+
+/** @throws Error in words while it runs */
+export async function trashEvaluation(evaluation: Evaluation): Promise<void> {
+  const running = await evaluation.process();
+  if (running && isAlive(running)) throw new Error(`The evaluation ${evaluation.id} is running. Stop it first.`);
+  const trash = join(dirname(evaluation.folder), trashName);
+  await mkdir(trash, { recursive: true });
+  await rename(evaluation.folder, join(trash, evaluation.id));
+}
+
+/** Takes an evaluation out of the trash, to where it was. */
+export async function restoreEvaluation({ folder, id }: Pick<Evaluation, 'folder' | 'id'>): Promise<void> {
+  await rename(join(dirname(folder), trashName, id), folder);
+}
+
+/**
+ * The checkpoints that somebody means in a run's folder.
+ * @param which `latest`, `best`, a name such as `epoch-10`, epochs such as `71-100`, or several of these with commas
+ * @returns absolute paths, by epoch
+ * @throws Error in words when there are none
+ */
+export async function checkpointsOf(runFolder: string, which: string): Promise<string[]> {
+  const folder = join(runFolder, 'checkpoints');
+  const names = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.safetensors'));
+  const epochOf = (file: string) => Number(/^epoch-(\d+)\.safetensors$/.exec(file)?.[1] ?? NaN);
+  const chosen = which.split(',').flatMap((part) => {
+    const range = /^(\d+)(?:-(\d+))?$/.exec(part.trim());
+    if (!range) return names.filter((file) => file === `${part.trim()}.safetensors`);
+    const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])];
+    return names
+      .filter((file) => epochOf(file) >= first && epochOf(file) <= last)
+      .sort((a, b) => epochOf(a) - epochOf(b));
+  });
+  if (chosen.length === 0) {
+    const there = names.map((file) => basename(file, '.safetensors')).sort();
+    throw new Error(
+      there.length === 0
+        ? `${folder} holds no checkpoints.`
+        : `There is no checkpoint ${which} in ${folder}. There are ${there.join(', ')}; "checkpoint.keep" says how many are kept.`,
+    );
+  }
+  return [...new Set(chosen)].map((file) => join(folder, file));
+}
+
+/**
+ * 95 % interval of a share (Wilson, 1927), which is also right for few images and for shares near 0 and 1.
+ * @returns bounds in [0, 1]
+ */
+export function shareInterval(successes: number, total: number): [number, number] {
+  const z = 1.959964;
+  const share = successes / total;
+  const center = share + (z * z) / (2 * total);
+  const spread = z * Math.sqrt((share * (1 - share)) / total + (z * z) / (4 * total * total));
+  const scale = 1 + (z * z) / total;
+  return [(center - spread) / scale, (center + spread) / scale];
+}
+
+/** From what is easily withstood to what is not: of two attacks with one ε the later leaves at most as much. */
+export const strength = ['none', 'fgsm', 'pgd20', 'apgd-ce', 'autoattack'];
+
+/** By how much a weaker attack may leave less than a stronger one: restarts and random numbers differ. */
+const chance = 0.005;
+
+/**
+ * Compares a finished evaluation with others of the same checkpoint, images and ε (facts 4.4).
+ * @returns warnings in words
+ */
+export function contradictions(evaluation: Evaluation, others: readonly Evaluation[]): string[] {
+  const { record } = evaluation;
+  if (!record?.counts) return [];
+  const own = shareOf(record.counts);
+  return others.flatMap(({ record: other }) => {
+    if (!other?.counts || !comparable(record, other)) return [];
+    const [mine, theirs] = [strength.indexOf(record.attack.name), strength.indexOf(other.attack.name)];
+    if (mine < 0 || theirs < 0 || mine === theirs) return [];
+    const [weak, strong] = mine < theirs ? [own, shareOf(other.counts)] : [shareOf(other.counts), own];
+    const [weakName, strongName] =
+      mine < theirs ? [record.attack.name, other.attack.name] : [other.attack.name, record.attack.name];
+    if (strong <= weak + chance) return [];
+    return [
+      `${strongName} leaves ${percent(strong)} and the weaker ${weakName} only ${percent(weak)} of the same checkpoint: ` +
+        'a sign of gradient masking, or of too few steps.',
+    ];
+  });
+}
+
+function comparable(a: EvaluationRecord, b: EvaluationRecord): boolean {
+  const bounds = ({ attack }: EvaluationRecord) => [attack['norm'], attack['epsilon']];
+  const free = a.attack.name === 'none' || b.attack.name === 'none';
+  return (
+    a.checkpoint === b.checkpoint &&
+    a.step === b.step &&
+    a.limit === b.limit &&
+    (free || isDeepStrictEqual(bounds(a), bounds(b)))
+  );
+}
+
+function shareOf({ robust, total }: Counts): number {
+  return robust / total;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+/** Sorts by creation, and says what it is of. */
+function newId(date: Date, attack: string): string {
+  const time = date.toISOString().replace(/[-:.]/g, '').replace('T', '-').slice(0, 18);
+  return `${time}-${attack}-${randomBytes(2).toString('hex')}`;
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

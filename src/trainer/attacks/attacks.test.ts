@@ -1,0 +1,197 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { attackSchema, attackTitles, type AttackConfig, type AttackName, type Norm } from '../../protocol/attacks';
+import type { Model } from '../models/model';
+import { NumpyRandom } from '../random';
+import { attackSamples, isRobust, naturalSamples } from '../robustness';
+import { eager } from '../runtimes/program';
+import * as tf from '../tf';
+import { useWasm } from '../testing';
+import { autoattack } from './autoattack';
+import { createAttack } from './registry';
+import { createVictim, type Points, type Victim } from './victim';
+
+beforeAll(useWasm);
+
+const [side, channels, classes] = [6, 2, 5];
+const size = side * side * channels;
+
+/** A linear network, of which the distance to each boundary is known. */
+const weights = (() => {
+  const random = new NumpyRandom(3);
+  return Float32Array.from({ length: size * classes }, () => random.randn());
+})();
+const linear: Model = {
+  weights: [],
+  forward: (images) => tf.matMul(tf.reshape(images, [-1, size]), tf.tensor2d(weights, [size, classes])),
+};
+
+function victimOf(model: Model = linear, between = () => Promise.resolve()): Victim {
+  return createVictim(model, { shape: [side, side, channels], classes }, eager, between);
+}
+
+/** Grey images with a little noise, far from the box, with the labels that the network gives them. */
+async function grey(n: number): Promise<Points> {
+  const random = new NumpyRandom(5);
+  const images = Float32Array.from({ length: n * size }, () => 0.5 + 0.1 * (random.random() - 0.5));
+  const logits = await victimOf().logits(images);
+  const labels = Int32Array.from({ length: n }, (_, i) => {
+    const row = [...logits.subarray(i * classes, (i + 1) * classes)];
+    return row.indexOf(Math.max(...row));
+  });
+  return { images, labels };
+}
+
+/** The smallest perturbation that changes the class of each image: margin over the dual norm of the weights' difference. */
+async function distances({ images, labels }: Points, norm: Norm): Promise<number[]> {
+  const logits = await victimOf().logits(images);
+  return Array.from(labels, (label, row) => {
+    const others = Array.from({ length: classes }, (_, c) => c).filter((c) => c !== label);
+    return Math.min(
+      ...others.map((c) => {
+        const w = Array.from({ length: size }, (_, i) => weights[i * classes + label]! - weights[i * classes + c]!);
+        const dual = norm === 'linf' ? w.reduce((sum, v) => sum + Math.abs(v), 0) : Math.hypot(...w);
+        return (logits[row * classes + label]! - logits[row * classes + c]!) / dual;
+      }),
+    );
+  });
+}
+
+/** The attack's images, and 1 where the natural and the perturbed image are classified right. */
+async function attacked(attack: AttackConfig, { images, labels }: Points, victim = victimOf()) {
+  const taken = (rows: readonly number[]) =>
+    Float32Array.from(rows.flatMap((row) => [...images.subarray(row * size, (row + 1) * size)]));
+  const subject = { labels, pixels: taken };
+  const samples = await naturalSamples(victim, subject);
+  const perturbed = images.slice();
+  await attackSamples(victim, createAttack(attack), attack.seed, subject, samples, ({ rows, perturbed: part }) =>
+    rows.forEach((row, i) => perturbed.set(part.subarray(i * size, (i + 1) * size), row * size)),
+  );
+  return {
+    images: perturbed,
+    correct: samples.map(({ prediction, label }) => (prediction === label ? 1 : 0)),
+    robust: samples.map((sample) => (isRobust(sample) ? 1 : 0)),
+  };
+}
+
+/** How far beyond the true distance each attack may need ε to be; undefined: no promise. */
+const slack: Record<AttackName, number | undefined> = {
+  fgsm: undefined,
+  pgd: 1.1,
+  pgd20: 1.1,
+  'apgd-ce': 1.05,
+  'apgd-dlr': 1.1,
+  'apgd-t': 1.02,
+  fab: 1.01,
+  'fab-t': 1.01,
+  square: 2.5,
+  'multi-targeted': 1.02,
+  autoattack: 1.01,
+};
+
+const names = Object.keys(attackTitles) as AttackName[];
+const cases = names.flatMap((name) => (['linf', 'l2'] as const).map((norm) => [name, norm] as const));
+
+describe.each(cases)('%s in %s', (name, norm) => {
+  const options = (epsilon: number): AttackConfig => {
+    const steps = ['pgd', 'pgd20', 'multi-targeted'].includes(name)
+      ? { stepSize: epsilon / 10, steps: 40 }
+      : ['apgd-ce', 'apgd-dlr', 'apgd-t'].includes(name)
+        ? { steps: 40 }
+        : name === 'square'
+          ? { queries: 600 }
+          : name === 'autoattack'
+            ? { version: 'standard' }
+            : {};
+    return attackSchema.parse({ name, norm, epsilon: Math.max(epsilon, 1e-9), ...steps });
+  };
+
+  it('fools an image when the boundary is within ε, and never when it is not', async () => {
+    const points = await grey(1);
+    const [distance] = await distances(points, norm);
+    const short = await attacked(
+      name === 'autoattack' ? apgdOnly(norm, distance! * 0.98) : options(distance! * 0.98),
+      points,
+    );
+    expect([...short.robust]).toEqual([1]);
+    const { [name]: factor } = slack;
+    if (factor === undefined) return;
+    const long = await attacked(options(distance! * factor), points);
+    expect([...long.robust]).toEqual([0]);
+  });
+
+  it('stays within ε and [0, 1], and is the same each time', async () => {
+    const points = await grey(6);
+    points.images.fill(0, 0, 30);
+    points.images.fill(1, size, size + 30);
+    const epsilon = norm === 'linf' ? 0.2 : 1;
+    const first = await attacked(options(epsilon), points);
+    const move = points.images.map((x, i) => first.images[i]! - x);
+    for (let row = 0; row < 6; row += 1) {
+      const values = move.subarray(row * size, (row + 1) * size);
+      const length = norm === 'linf' ? Math.max(...values.map(Math.abs)) : Math.hypot(...values);
+      expect(length).toBeLessThanOrEqual(epsilon + 1e-6);
+    }
+    expect(Math.min(...first.images)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...first.images)).toBeLessThanOrEqual(1);
+    expect(first.robust.some((flag, i) => flag === 0 && first.correct[i] === 1)).toBe(true);
+    expect(await attacked(options(epsilon), points)).toEqual(first);
+  });
+});
+
+/** The last part of AutoAttack would spend its 5,000 queries on an image that stays robust. */
+function apgdOnly(norm: Norm, epsilon: number): AttackConfig {
+  return attackSchema.parse({ name: 'apgd-t', norm, epsilon });
+}
+
+describe('attacks', () => {
+  it('see only what is classified right', async () => {
+    const points = await grey(3);
+    points.labels[1] = (points.labels[1]! + 1) % classes;
+    const seen: number[] = [];
+    const victim = victimOf();
+    const watched: Victim = {
+      ...victim,
+      gradient: (loss, left, targets) => {
+        seen.push(left.labels.length);
+        return victim.gradient(loss, left, targets);
+      },
+    };
+    const { correct, robust } = await attacked(attackSchema.parse({ name: 'fgsm', epsilon: 1e-6 }), points, watched);
+    expect(seen).toEqual([2]);
+    expect([...correct]).toEqual([1, 0, 1]);
+    expect([...robust]).toEqual([1, 0, 1]);
+  });
+
+  it('end with what is thrown between two calls', async () => {
+    let calls = 0;
+    const victim = victimOf(linear, () => {
+      calls += 1;
+      return calls > 5 ? Promise.reject(new Error('stop')) : Promise.resolve();
+    });
+    await expect(attacked(attackSchema.parse({ name: 'pgd20' }), await grey(2), victim)).rejects.toThrow('stop');
+    expect(calls).toBe(6);
+  });
+
+  it('say when there are too few classes for their loss', async () => {
+    const two: Model = { weights: [], forward: (x) => tf.slice(linear.forward(x, 'eval'), [0, 0], [-1, 3]) };
+    const victim = createVictim(two, { shape: [side, side, channels], classes: 3 }, eager, () => Promise.resolve());
+    const images = (await grey(1)).images;
+    const logits = await victim.logits(images);
+    const labels = Int32Array.of(logits.indexOf(Math.max(...logits)));
+    const attack = attacked(attackSchema.parse({ name: 'apgd-t' }), { images, labels }, victim);
+    await expect(attack).rejects.toThrow('needs 4 classes, the data have 3');
+  });
+});
+
+describe('AutoAttack', () => {
+  it.each([
+    ['standard', ['apgd-ce', 'apgd-t', 'fab-t', 'square']],
+    ['rand', ['apgd-ce', 'apgd-dlr']],
+    ['2020', ['apgd-ce', 'apgd-dlr', 'fab', 'square']],
+    ['2020-plus', ['apgd-ce', 'apgd-dlr', 'fab', 'square', 'apgd-t', 'fab-t']],
+    ['plus', ['apgd-ce', 'apgd-dlr', 'fab', 'square', 'apgd-t', 'fab-t']],
+  ] as const)('%s is these attacks in this order', (version, parts) => {
+    const options = { name: 'autoattack', norm: 'linf', epsilon: 0.031, seed: 0, version } as const;
+    expect(autoattack(options).map(({ name }) => name)).toEqual(parts);
+  });
+});

@@ -1,0 +1,143 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeNpy } from '../formats/npy';
+import { configSchema } from '../protocol/config';
+import { evaluationRecordSchema } from '../protocol/evaluation';
+import type { RunEvent } from '../protocol/events';
+import { hostImages } from './data/imageSource';
+import { loadDataSet } from './data/registry';
+import type { DataSet } from './data/types';
+import { evaluateCheckpoint } from './evaluateCheckpoint';
+import { eager } from './runtimes/program';
+import { mediaFolder, useWasm } from './testing';
+import { train } from './train';
+
+const runtime = { name: 'wasm', device: 'cpu', compile: eager, images: hostImages } as const;
+const pgd = { name: 'pgd20', epsilon: 0.1, stepSize: 0.02 };
+const config = configSchema.parse({
+  method: { name: 'erm' },
+  epochs: 3,
+  evaluate: { every: 3, attacks: [{ ...pgd, limit: 300 }] },
+});
+let dataSet: DataSet;
+let place: string;
+let checkpoint: string;
+let trained: Record<string, number> = {};
+
+beforeAll(async () => {
+  await useWasm();
+  dataSet = await loadDataSet('digits', { mediaFolder });
+  place = mkdtempSync(join(tmpdir(), 'sat-evaluate-'));
+  checkpoint = join(place, 'checkpoints', 'latest.safetensors');
+  await train({
+    folder: place,
+    config,
+    dataSet,
+    runtime,
+    events: {
+      emit: (event) => {
+        if (event.event === 'metrics') trained = { ...trained, ...event.values };
+      },
+    },
+    stopRequested: () => false,
+  });
+}, 60_000);
+afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+/** @param stopAt after how many questions a stop is asked for */
+async function evaluate(id: string, attack: object, { stopAt = Infinity, limit = 300 } = {}) {
+  const folder = join(place, 'evaluations', id);
+  mkdirSync(folder, { recursive: true });
+  const events: RunEvent[] = [];
+  let asked = 0;
+  const request = { version: 1, id, checkpoint: 'checkpoints/latest.safetensors', step: 36, epoch: 3, data: {}, limit };
+  const status = await evaluateCheckpoint({
+    folder,
+    record: evaluationRecordSchema.parse({ ...request, attack, saveImages: true }),
+    checkpoint,
+    config,
+    dataSet,
+    runtime,
+    events: { emit: (event) => events.push(structuredClone(event)) },
+    stopRequested: () => asked++ >= stopAt,
+  });
+  const file = (name: string) => readFileSync(join(folder, name));
+  const record = evaluationRecordSchema.parse(JSON.parse(file('evaluation.json').toString()));
+  return {
+    status,
+    events,
+    record,
+    samples: () => file('samples.csv').toString(),
+    images: () => file('adversarial-images.npy'),
+  };
+}
+
+describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
+  it('counts what the run itself has measured', async () => {
+    const { record, events, samples, images, status } = await evaluate('whole', pgd);
+    expect(status).toBe('completed');
+    const { total, correct, robust } = record.counts!;
+    expect(total).toBe(300);
+    expect(robust / total).toBeCloseTo(trained['test/robust_accuracy/pgd20']!, 9);
+    expect(robust).toBeLessThan(correct);
+    expect(record.ended).toBeGreaterThanOrEqual(record.started!);
+
+    const rows = samples()
+      .trimEnd()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.split(','));
+    expect(rows).toHaveLength(300);
+    expect(rows.filter(([, label, prediction]) => label === prediction)).toHaveLength(correct);
+    expect(rows.filter(([, label, , after]) => label === after)).toHaveLength(robust);
+    expect(rows.filter(([, , , , by]) => by === 'pgd20')).toHaveLength(correct - robust);
+    expect(decodeNpy(images(), 'images').shape).toEqual([300, 8, 8, 1]);
+
+    const metrics = events.filter((event) => event.event === 'metrics');
+    expect(metrics.map(({ step }) => step)).toEqual([
+      0,
+      Math.round(128e3 / correct),
+      Math.round(256e3 / correct),
+      1000,
+      1000,
+    ]);
+    const values = { 'test/accuracy': correct / total, 'test/robust_accuracy/pgd20': robust / total };
+    expect(metrics.at(-1)).toMatchObject({ values });
+    // Of the part that was seen, scaled to all: never far from what comes out.
+    expect(metrics[1]?.values['test/robust_accuracy/pgd20']).toBeCloseTo(robust / total, 0.7);
+  });
+
+  it('goes on in the middle with the same result', async () => {
+    const whole = await evaluate('reference', pgd);
+    const first = await evaluate('parts', pgd, { stopAt: 60 });
+    expect(first.status).toBe('stopped');
+    expect(first.record).toMatchObject({ ended: null, counts: null });
+    const second = await evaluate('parts', pgd);
+    const [begin] = second.events;
+    expect(begin).toMatchObject({ event: 'start', steps: 1000 });
+    expect(begin?.['fromStep']).toBeGreaterThan(0);
+    expect(begin?.['fromStep']).toBeLessThan(1000);
+    expect(second.record.counts).toEqual(whole.record.counts);
+    expect(second.samples()).toBe(whole.samples());
+    expect(second.images().equals(whole.images())).toBe(true);
+  });
+
+  it('refuses to go on with rows that somebody has changed', async () => {
+    await evaluate('changed', pgd, { stopAt: 60 });
+    const file = join(place, 'evaluations', 'changed', 'samples.csv');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('\n3,', '\n4,'));
+    await expect(evaluate('changed', pgd)).rejects.toThrow(/was changed. Delete it/);
+  });
+
+  it('can do without an attack', async () => {
+    const { record, events } = await evaluate('none', { name: 'none' });
+    expect(record.counts?.robust).toBe(record.counts?.correct);
+    expect(JSON.stringify(events)).not.toContain('robust_accuracy');
+  });
+
+  it('names a wrong option of an attack', async () => {
+    await expect(evaluate('wrong', { name: 'pgd20', epsilon: -1 })).rejects.toThrow(/attack.epsilon/);
+  });
+});

@@ -1,0 +1,183 @@
+import { open } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeAtomic } from '../formats/atomicFile';
+import { encodeNpy } from '../formats/npy';
+import { attackSchema, type AttackConfig } from '../protocol/attacks';
+import type { RunConfig } from '../protocol/config';
+import { evaluationFiles, type EvaluationRecord } from '../protocol/evaluation';
+import { createAttack } from './attacks/registry';
+import { assertWithinBounds, signsOfMasking, squareFindsMore } from './attacks/sanity';
+import { createVictim, type Victim } from './attacks/victim';
+import { stoppable, unlessStopped } from './breathe';
+import { loadModel } from './checkpoint/checkpoint';
+import type { DataSet } from './data/types';
+import type { EventSink } from './eventStream';
+import { methodOutputs } from './methods/registry';
+import { withNormalization } from './models/model';
+import { createModel } from './models/registry';
+import { Problem } from './problem';
+import { NumpyRandom } from './random';
+import {
+  attackSamples,
+  doneShare,
+  isRobust,
+  naturalSamples,
+  robustMetric,
+  testSubject,
+  type Sample,
+  type Subject,
+} from './robustness';
+import type { Runtime } from './runtimes';
+import { countSamples, readSamples, writeSamples } from './samples';
+
+export interface CheckpointEvaluation {
+  /** The evaluation's folder. */
+  folder: string;
+  record: EvaluationRecord;
+  /** Absolute. */
+  checkpoint: string;
+  /** Of the run that wrote the checkpoint. */
+  config: Pick<RunConfig, 'model' | 'method'>;
+  dataSet: DataSet;
+  runtime: Runtime;
+  events: EventSink;
+  stopRequested: () => boolean;
+}
+
+/** Progress is told in these: how many batches there will be depends on what the attacks leave. */
+const progressSteps = 1000;
+
+const stepAt = (done: number) => Math.round(done * progressSteps);
+
+/** Images on which signs of gradient masking are looked for. */
+const sanityImages = 64;
+
+/**
+ * Counts how many test images a checkpoint classifies right, without and with an attack, batch by batch; tells of it in
+ * events, and keeps a row for each image. What an earlier, interrupted call has done is kept and not done again: the
+ * result is the same.
+ * @throws Problem when checkpoint, data and attack do not fit
+ */
+export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Promise<'completed' | 'stopped'> {
+  const { folder, dataSet, events, runtime } = evaluation;
+  const attack = attackOf(evaluation.record);
+  const parts = attack ? createAttack(attack) : [];
+  const subject = testSubject(dataSet, evaluation.record.limit ?? undefined);
+  const victim = await openVictim(evaluation);
+  const file = join(folder, evaluationFiles.samples);
+  const known = await readSamples(file, subject.labels.length);
+
+  const record = { ...evaluation.record, started: evaluation.record.started ?? now(), counts: null, ended: null };
+  await writeRecord(folder, record);
+  events.emit({
+    event: 'start',
+    time: now(),
+    runtime: runtime.name,
+    device: runtime.device,
+    steps: progressSteps,
+    ...(known ? { fromStep: stepAt(doneShare(known, parts.length)) } : {}),
+  });
+  const measured = { images: subject.labels.length, epsilon: attack?.epsilon ?? 0, norm: attack?.norm ?? '' };
+  const tell = (done: number, values: Record<string, number>) =>
+    events.emit({
+      event: 'metrics',
+      step: stepAt(done),
+      epoch: record.epoch,
+      time: now(),
+      values,
+      ...(attack ? { about: { [robustMetric(attack)]: measured } } : {}),
+    });
+  const samples = await unlessStopped(async () => {
+    const samples = known ?? (await naturalSamples(victim, subject));
+    await writeSamples(file, samples);
+    const accuracy = share(samples, ({ label, prediction }) => prediction === label);
+    if (!known || !attack) tell(attack ? 0 : 1, { 'test/accuracy': accuracy });
+    if (!attack) return samples;
+    if (!known) await warnOfMasking(victim, subject, events);
+    const images = record.saveImages ? await openImages(folder, subject, dataSet.shape) : undefined;
+    try {
+      await attackSamples(victim, parts, attack.seed, subject, samples, async (unit) => {
+        assertWithinBounds(victim, attack, unit.natural, unit.perturbed);
+        await images?.write(unit.rows, unit.perturbed);
+        await writeSamples(file, samples);
+        tell(unit.done, { 'test/accuracy': accuracy, [robustMetric(attack)]: unit.robustShare });
+      });
+    } finally {
+      await images?.close();
+    }
+    tell(1, { 'test/accuracy': accuracy, [robustMetric(attack)]: share(samples, isRobust) });
+    return samples;
+  });
+  if (!samples) return 'stopped';
+  const warning = squareFindsMore(samples.map(({ fooledBy }) => fooledBy));
+  if (warning !== undefined) events.emit({ event: 'log', level: 'warn', message: warning });
+  await writeRecord(folder, { ...record, counts: countSamples(samples), ended: now() });
+  return 'completed';
+}
+
+async function warnOfMasking(victim: Victim, { labels, pixels }: Subject, events: EventSink): Promise<void> {
+  const rows = Array.from(labels.keys()).slice(0, sanityImages);
+  const few = { images: pixels(rows), labels: labels.slice(0, rows.length) };
+  for (const message of await signsOfMasking(victim, few)) events.emit({ event: 'log', level: 'warn', message });
+}
+
+function share(samples: readonly Sample[], is: (sample: Sample) => boolean): number {
+  return samples.filter(is).length / samples.length;
+}
+
+/** The record's attack; undefined for none. @throws Problem when this version does not know it */
+function attackOf({ attack }: EvaluationRecord): AttackConfig | undefined {
+  if (attack.name === 'none') return undefined;
+  const result = attackSchema.safeParse(attack);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new Problem(`attack.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'wrong'}`);
+}
+
+async function openVictim(evaluation: CheckpointEvaluation): Promise<Victim> {
+  const { checkpoint, config, dataSet, runtime, stopRequested } = evaluation;
+  const { shape, classNames, normalization } = dataSet;
+  const classes = classNames.length;
+  const made = createModel(config.model, {
+    input: shape,
+    outputs: methodOutputs(config.method.name, classes),
+    random: new NumpyRandom(0),
+  });
+  await loadModel(checkpoint, made);
+  return createVictim(
+    withNormalization(made, normalization),
+    { shape, classes },
+    runtime.compile,
+    stoppable(stopRequested),
+  );
+}
+
+/** The file of perturbed images, natural ones at first. */
+async function openImages(folder: string, { labels, pixels }: Subject, shape: readonly number[]) {
+  const file = join(folder, evaluationFiles.images);
+  const data = pixels(Array.from(labels.keys()));
+  const bytes = Buffer.from(encodeNpy({ shape: [labels.length, ...shape], data }));
+  if (!existsSync(file)) await writeAtomic(file, bytes);
+  const header = bytes.length - data.byteLength;
+  const size = data.byteLength / labels.length;
+  const handle = await open(file, 'r+');
+  return {
+    async write(rows: readonly number[], images: Float32Array) {
+      const all = new Uint8Array(images.buffer, images.byteOffset, images.byteLength);
+      for (const [i, row] of rows.entries()) {
+        await handle.write(all.subarray(i * size, (i + 1) * size), 0, size, header + row * size);
+      }
+    },
+    close: () => handle.close(),
+  };
+}
+
+async function writeRecord(folder: string, record: EvaluationRecord): Promise<void> {
+  await writeAtomic(join(folder, evaluationFiles.record), Buffer.from(JSON.stringify(record, null, 2) + '\n'));
+}
+
+/** Unix seconds. */
+function now(): number {
+  return Date.now() / 1000;
+}

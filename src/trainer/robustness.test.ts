@@ -1,0 +1,154 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeSafetensors } from '../formats/safetensors';
+import { configSchema } from '../protocol/config';
+import type { RunEvent } from '../protocol/events';
+import { hostImages } from './data/imageSource';
+import { loadDataSet } from './data/registry';
+import type { DataSet } from './data/types';
+import type { Victim } from './attacks/victim';
+import { attackSamples, doneShare, isRobust, naturalSamples } from './robustness';
+import { eager } from './runtimes/program';
+import { mediaFolder, useWasm } from './testing';
+import { train } from './train';
+
+let dataSet: DataSet;
+const folders: string[] = [];
+
+beforeAll(async () => {
+  await useWasm();
+  dataSet = await loadDataSet('digits', { mediaFolder });
+});
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+const config = {
+  method: { name: 'trades_sat', startEpoch: 1, steps: 2 },
+  data: { name: 'digits', limit: 200 },
+  epochs: 2,
+  batchSize: 100,
+  metrics: { every: 100 },
+  evaluate: {
+    attacks: [
+      { name: 'pgd20', limit: 150, epsilon: 0.1, stepSize: 0.02 },
+      { name: 'fgsm', limit: 20 },
+    ],
+  },
+  checkpoint: { best: 'test/robust_accuracy/pgd20' },
+};
+
+async function run(folder: string, { stopAt = Infinity, resumeFrom = '' } = {}) {
+  const events: RunEvent[] = [];
+  let asked = 0;
+  const status = await train({
+    folder,
+    config: configSchema.parse(config),
+    dataSet,
+    runtime: { name: 'wasm', device: 'cpu', compile: eager, images: hostImages },
+    events: { emit: (event) => events.push(structuredClone(event)) },
+    stopRequested: () => asked++ >= stopAt,
+    ...(resumeFrom === '' ? {} : { resumeFrom }),
+  });
+  return { status, metrics: events.filter((event) => event.event === 'metrics') };
+}
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'sat-robust-'));
+  folders.push(made);
+  return made;
+}
+
+function weights(run: string) {
+  const file = join(run, 'checkpoints', 'best.safetensors');
+  return decodeSafetensors(readFileSync(file), file).tensors;
+}
+
+describe('robust accuracy during training', () => {
+  it('is measured on the first test images, says of what, chooses the best checkpoint, and survives a stop', async () => {
+    const [whole, parts] = [folder(), folder()];
+    const { metrics, status } = await run(whole);
+    expect(status).toBe('completed');
+    expect(metrics).toHaveLength(2);
+    for (const { values, about } of metrics) {
+      const robust = values['test/robust_accuracy/pgd20'] ?? NaN;
+      expect(Number.isInteger(Math.round(robust * 150 * 1e6) / 1e6)).toBe(true);
+      expect(robust).toBeLessThanOrEqual(values['test/accuracy'] ?? 0);
+      expect(about).toEqual({
+        'test/robust_accuracy/pgd20': { images: 150, epsilon: 0.1, norm: 'linf' },
+        'test/robust_accuracy/fgsm': { images: 20, epsilon: 0.031, norm: 'linf' },
+      });
+    }
+    // Two steps and then some calls of the attack: the stop comes while the first epoch is evaluated.
+    const first = await run(parts, { stopAt: 12 });
+    expect(first).toMatchObject({ status: 'stopped', metrics: [] });
+    const second = await run(parts, { resumeFrom: join(parts, 'checkpoints', 'step-2.safetensors') });
+    const untimed = ({ metrics: all }: typeof second) =>
+      all.map(({ values, epoch, step }) => ({ values, epoch, step }));
+    expect(untimed(second)).toEqual(untimed({ metrics, status }));
+    expect(weights(parts)).toEqual(weights(whole));
+  });
+});
+
+describe('attacks in turn', () => {
+  const n = 600;
+  /** Its prediction is the rounded pixel; every fifth label is wrong. */
+  const subject = {
+    labels: Int32Array.from({ length: n }, (_, row) => (row % 5 === 0 ? 1 : 0)),
+    pixels: (rows: readonly number[]) => Float32Array.from(rows, (row) => row / (4 * n)),
+  };
+  const victim: Victim = {
+    shape: [1, 1, 1],
+    classes: 2,
+    logits: (images) => Promise.resolve(Float32Array.from([...images].flatMap((x) => [0, x - 0.5]))),
+    gradient: () => Promise.reject(new Error('not needed')),
+  };
+  /** Fools some rows; which of them it may see is told. */
+  const part = (name: string, fools: (row: number) => boolean, seen: number[] = []) => ({
+    name,
+    attack: (_victim: Victim, { images }: { images: Float32Array }) =>
+      Promise.resolve(
+        images.map((x) => {
+          const row = Math.round(x * 4 * n);
+          seen.push(row);
+          return fools(row) ? 1 : x;
+        }),
+      ),
+  });
+
+  it('see only what is classified right and what those before have left', async () => {
+    const seen: number[] = [];
+    const samples = await naturalSamples(victim, subject);
+    const parts = [part('odd', (row) => row % 2 === 1), part('fourth', (row) => row % 4 === 0, seen)];
+    const shares: number[] = [];
+    await attackSamples(victim, parts, 0, subject, samples, ({ robustShare }) => void shares.push(robustShare));
+    expect(seen).toEqual(Array.from({ length: n }, (_, row) => row).filter((row) => row % 5 !== 0 && row % 2 === 0));
+    const by = (name: string) => samples.filter(({ fooledBy }) => fooledBy === name).map(({ index }) => index);
+    expect(by('odd').every((row) => row % 2 === 1 && row % 5 !== 0)).toBe(true);
+    expect(by('odd')).toHaveLength(240);
+    expect(by('fourth')).toHaveLength(120);
+    // Four batches of 480 images, then two of the 240 that are left.
+    expect(shares).toHaveLength(6);
+    expect(shares.map((share) => Number(share.toFixed(2)))).toEqual([0.4, 0.4, 0.4, 0.4, 0.2, 0.2]);
+    expect(samples.filter(isRobust)).toHaveLength(120);
+  });
+
+  it.each([1, 2, 4, 5, 6])('go on after batch %i as if nothing had been', async (stopAfter) => {
+    const parts = [part('odd', (row) => row % 2 === 1), part('fourth', (row) => row % 4 === 0)];
+    const expected = await naturalSamples(victim, subject);
+    const done: number[] = [];
+    await attackSamples(victim, parts, 0, subject, expected, (unit) => void done.push(unit.done));
+    const samples = await naturalSamples(victim, subject);
+    let units = 0;
+    const interrupted = attackSamples(victim, parts, 0, subject, samples, () => {
+      units += 1;
+      if (units === stopAfter) throw new Error('stop');
+    });
+    await expect(interrupted).rejects.toThrow('stop');
+    expect(doneShare(samples, 2)).toBe(done[stopAfter - 1]);
+    const rest: number[] = [];
+    await attackSamples(victim, parts, 0, subject, samples, (unit) => void rest.push(unit.done));
+    expect(rest).toEqual(done.slice(stopAfter));
+    expect(samples).toEqual(expected);
+  });
+});

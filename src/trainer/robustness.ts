@@ -1,0 +1,174 @@
+import type { AttackConfig } from '../protocol/attacks';
+import { attempted, predictionsOf, type Part } from './attacks/attack';
+import { createAttack } from './attacks/registry';
+import { sizeOf, type Points, type Victim } from './attacks/victim';
+import { gatherImages } from './data/imageSource';
+import type { DataSet } from './data/types';
+import { NumpyRandom } from './random';
+
+/** Images that are attacked together. */
+export const attackedTogether = 128;
+
+/** The images of an evaluation. */
+export interface Subject {
+  /** [n] */
+  labels: Int32Array;
+  /** Pixels in [0, 1] of some rows. */
+  pixels: (rows: readonly number[]) => Float32Array;
+}
+
+/** What is known of one image. */
+export interface Sample {
+  /** Its row. */
+  index: number;
+  label: number;
+  /** Class of the natural image. */
+  prediction: number;
+  /** Class of the perturbed one; of the natural one as long as no attack has succeeded. */
+  perturbedPrediction: number;
+  /** The attack that succeeded; empty where none has or none was needed. */
+  fooledBy: string;
+  /** How many attacks it went through. */
+  attacks: number;
+}
+
+/** What one batch came to. */
+export interface Unit {
+  /** Rows that were attacked. */
+  rows: number[];
+  natural: Float32Array;
+  perturbed: Float32Array;
+  /** Estimate of the robust accuracy from what the present attack has seen so far; exact when it is through. */
+  robustShare: number;
+  /** How far all is, in [0, 1], counting each attack alike. */
+  done: number;
+}
+
+/** The first test images of a data set. */
+export function testSubject({ test, shape, pixelScale }: DataSet, limit: number | undefined): Subject {
+  const n = Math.min(limit ?? test.labels.length, test.labels.length);
+  return {
+    labels: test.labels.subarray(0, n),
+    pixels: (rows) => {
+      const bytes = gatherImages(test.images, Int32Array.from(rows), shape);
+      return Float32Array.from(bytes, (byte) => byte / pixelScale);
+    },
+  };
+}
+
+/** Natural predictions of all images, as samples that no attack has seen. */
+export async function naturalSamples(victim: Victim, { labels, pixels }: Subject): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (const rows of batchesOf(Array.from(labels.keys()))) {
+    const predictions = predictionsOf(await victim.logits(pixels(rows)), rows.length);
+    rows.forEach((index, i) => {
+      const prediction = predictions[i] ?? NaN;
+      const label = labels[index] ?? NaN;
+      samples.push({ index, label, prediction, perturbedPrediction: prediction, fooledBy: '', attacks: 0 });
+    });
+  }
+  return samples;
+}
+
+/**
+ * Attacks the images that are classified right, one attack after the other, each on what those before have left, batch by
+ * batch. A batch's random numbers depend on the seed, the attack and its place alone, and batches that the samples have
+ * been through are skipped: an interrupted call can be repeated with the samples it left.
+ * @param samples updated batch by batch @param onUnit awaited after each batch
+ */
+export async function attackSamples(
+  victim: Victim,
+  parts: readonly Part[],
+  seed: number,
+  { labels, pixels }: Subject,
+  samples: Sample[],
+  onUnit: (unit: Unit) => void | Promise<void> = () => undefined,
+): Promise<void> {
+  const size = sizeOf(victim.shape);
+  for (const [number, { name, attack }] of parts.entries()) {
+    const left = samples.filter((sample) => isLeft(sample, number)).map(({ index }) => index);
+    const batches = batchesOf(left);
+    for (const [place, rows] of batches.entries()) {
+      if (rows.every((row) => (samples[row]?.attacks ?? 0) > number)) continue;
+      const points: Points = { images: pixels(rows), labels: Int32Array.from(rows, (row) => labels[row] ?? 0) };
+      const random = new NumpyRandom([seed, number, place]);
+      const perturbed = await attack(victim, points, random);
+      const { predictions } = await attempted(victim, points, perturbed);
+      rows.forEach((row, i) => {
+        const sample = samples[row];
+        if (!sample) throw new Error(`there is no sample ${row}`);
+        sample.attacks = number + 1;
+        if (predictions[i] === sample.label) {
+          perturbed.set(points.images.subarray(i * size, (i + 1) * size), i * size);
+          return;
+        }
+        sample.fooledBy = name;
+        sample.perturbedPrediction = predictions[i] ?? NaN;
+      });
+      const seen = batches.slice(0, place + 1).flat();
+      const survived = seen.filter((row) => samples[row]?.fooledBy === '').length;
+      await onUnit({
+        rows,
+        natural: points.images,
+        perturbed,
+        robustShare: ((left.length / samples.length) * survived) / seen.length,
+        done: doneShare(samples, parts.length),
+      });
+    }
+  }
+}
+
+/** How far some attacks are with all images, in [0, 1], counting each attack alike. */
+export function doneShare(samples: readonly Sample[], attacks: number): number {
+  const present = samples.reduce((most, sample) => Math.max(most, sample.attacks), 0);
+  if (present === 0) return 0;
+  const left = samples.filter((sample) => isLeft(sample, present - 1));
+  const through = left.filter((sample) => sample.attacks === present).length;
+  return (present - 1 + through / left.length) / attacks;
+}
+
+/** Whether an image is classified right, and none of the attacks before this one has changed that. */
+function isLeft({ label, prediction, fooledBy, attacks }: Sample, attack: number): boolean {
+  return prediction === label && (fooledBy === '' || attacks > attack);
+}
+
+function batchesOf(rows: readonly number[]): number[][] {
+  return Array.from({ length: Math.ceil(rows.length / attackedTogether) }, (_, i) =>
+    rows.slice(i * attackedTogether, (i + 1) * attackedTogether),
+  );
+}
+
+/** What a robust accuracy was measured on and with. */
+export interface Measured {
+  /** Images of the subset: the first ones. */
+  images: number;
+  epsilon: number;
+  norm: string;
+}
+
+/** Share of the first test images that are classified right under each attack, by the metric's name, and of what. */
+export async function robustAccuracies(
+  victim: Victim,
+  attacks: readonly AttackConfig[],
+  dataSet: DataSet,
+): Promise<{ values: Record<string, number>; about: Record<string, Measured> }> {
+  const values: Record<string, number> = {};
+  const about: Record<string, Measured> = {};
+  for (const attack of attacks) {
+    const subject = testSubject(dataSet, attack.limit);
+    const samples = await naturalSamples(victim, subject);
+    await attackSamples(victim, createAttack(attack), attack.seed, subject, samples);
+    const metric = robustMetric(attack);
+    values[metric] = samples.filter(isRobust).length / samples.length;
+    about[metric] = { images: samples.length, epsilon: attack.epsilon, norm: attack.norm };
+  }
+  return { values, about };
+}
+
+export function isRobust({ label, perturbedPrediction }: Sample): boolean {
+  return perturbedPrediction === label;
+}
+
+export function robustMetric({ name }: Pick<AttackConfig, 'name'>): string {
+  return `test/robust_accuracy/${name}`;
+}

@@ -1,0 +1,50 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { writeAtomic } from '../formats/atomicFile';
+import type { Counts } from '../protocol/evaluation';
+import { Problem } from './problem';
+import { isRobust, type Sample } from './robustness';
+
+const head = 'index,label,prediction,perturbed_prediction,fooled_by,attacks';
+
+/** Writes a row for each image, whole or not at all. */
+export async function writeSamples(file: string, samples: readonly Sample[]): Promise<void> {
+  const lines = samples.map(({ index, label, prediction, perturbedPrediction, fooledBy, attacks }) =>
+    [index, label, prediction, perturbedPrediction, fooledBy, attacks].join(','),
+  );
+  await writeAtomic(file, [head, ...lines, ''].join('\n'));
+}
+
+/**
+ * What an evaluation that was interrupted has left; undefined when there is nothing.
+ * @throws Problem when the file was changed
+ */
+export async function readSamples(file: string, total: number): Promise<Sample[] | undefined> {
+  if (!existsSync(file)) return undefined;
+  const [first, ...lines] = (await readFile(file, 'utf8')).trimEnd().split('\n');
+  const samples = lines.map(parseLine);
+  if (first !== head || samples.length !== total || samples.some((sample, i) => sample.index !== i)) {
+    throw new Problem(`${file} was changed. Delete it to begin the evaluation anew.`);
+  }
+  return samples;
+}
+
+export function countSamples(samples: readonly Sample[]): Counts {
+  return {
+    total: samples.length,
+    correct: samples.filter(({ label, prediction }) => prediction === label).length,
+    robust: samples.filter(isRobust).length,
+  };
+}
+
+function parseLine(line: string): Sample {
+  const [index, label, prediction, perturbedPrediction, fooledBy = '', attacks] = line.split(',');
+  return {
+    index: Number(index),
+    label: Number(label),
+    prediction: Number(prediction),
+    perturbedPrediction: Number(perturbedPrediction),
+    fooledBy,
+    attacks: Number(attacks),
+  };
+}
