@@ -72,12 +72,14 @@ function tensorsOf(folder: string, name = 'latest') {
 
 describe('a run that is stopped and resumed', () => {
   const adam = { ...satConfig, optimizer: { name: 'adam' } };
+  const coTeaching = { ...adam, method: { name: 'co_teaching', gradualEpochs: 2 } };
   it.each([
     ['in the middle of an epoch', satConfig, 3],
     ['between two reports of the running loss', satConfig, 6],
     ['at the end of an epoch', satConfig, stepsPerEpoch],
     ['before its last step', satConfig, 3 * stepsPerEpoch - 1],
     ['with Adam', adam, 7],
+    ['with two networks', coTeaching, 7],
   ])('%s gives the same metrics and weights, bit for bit, as one that never stopped', async (_when, config, stopAt) => {
     const [whole, parts] = [newFolder(), newFolder()];
     const expected = await run(whole, config);
@@ -90,9 +92,10 @@ describe('a run that is stopped and resumed', () => {
     expect([...metricsOf(first.events), ...metricsOf(second.events)]).toEqual(metricsOf(expected.events));
     expect(tensorsOf(parts)).toEqual(tensorsOf(whole));
     expect(tensorsOf(parts, 'best')).toEqual(tensorsOf(whole, 'best'));
-    expect(readFileSync(join(parts, 'soft-labels.npy')).equals(readFileSync(join(whole, 'soft-labels.npy')))).toBe(
-      true,
-    );
+    if (config.method.name === 'sat') {
+      const softLabels = (folder: string) => readFileSync(join(folder, 'soft-labels.npy'));
+      expect(softLabels(parts).equals(softLabels(whole))).toBe(true);
+    }
   });
 });
 

@@ -94,16 +94,18 @@ type Session = ReturnType<typeof createSession>;
 
 function createSession({ folder, config, dataSet, runtime, events }: TrainingRun, data: TrainingData) {
   const classes = dataSet.classNames.length;
-  const model = withNormalization(
-    createModel(config.model, {
-      input: dataSet.shape,
-      outputs: methodOutputs(config.method.name, classes),
-      random: batchRandom(config.seed, randomStreams.weights, 0, 0),
-    }),
-    dataSet.normalization,
-  );
+  const network = (number: number) =>
+    withNormalization(
+      createModel(config.model, {
+        input: dataSet.shape,
+        outputs: methodOutputs(config.method.name, classes),
+        random: batchRandom(config.seed, randomStreams.weights, 0, number),
+      }),
+      dataSet.normalization,
+    );
+  const model = network(0);
   const targets = oneHot(data.given, classes);
-  const method = createMethod(config.method, { targets });
+  const method = createMethod(config.method, { targets, createNetwork: () => network(1) });
   const optimizer = createOptimizer(config.optimizer, [...model.weights, ...(method.weights ?? [])]);
   const keeper = new CheckpointKeeper(
     folder,

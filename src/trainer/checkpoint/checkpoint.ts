@@ -54,7 +54,8 @@ interface Entry {
 
 /** Every tensor of a checkpoint with its name in the file: one list, which saving and loading both walk. */
 function entries({ model, optimizer, method }: Trained): Entry[] {
-  const layouts = new Map(model.weights.map(({ name, layout }) => [name, layout]));
+  const weights = [...model.weights, ...(method.weights ?? [])];
+  const layouts = new Map(weights.map(({ name, layout }) => [name, layout]));
   const slots = [...optimizer.slots].flatMap(([slot, variables]) =>
     [...variables].map(([weight, variable]) => ({
       name: `optimizer/${slot}/${weight}`,
@@ -63,7 +64,7 @@ function entries({ model, optimizer, method }: Trained): Entry[] {
     })),
   );
   const state = [...method.state].map(([name, variable]) => ({ name, variable, layout: 'plain' as const }));
-  return [...model.weights, ...slots, ...state];
+  return [...weights, ...slots, ...state];
 }
 
 export interface CheckpointContext {
