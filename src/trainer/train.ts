@@ -2,8 +2,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomic } from '../formats/atomicFile';
 import { encodeNpy } from '../formats/npy';
-import type { RunConfig } from '../protocol/config';
+import { documentVersion, type RunConfig } from '../protocol/config';
 import { runFiles } from '../protocol/run';
+import type { SelectiveCurve, SelectiveFile } from '../protocol/selective';
 import { loadCheckpoint, type Progress } from './checkpoint/checkpoint';
 import { CheckpointKeeper } from './checkpoint/keeper';
 import { drawCrops } from './data/augment';
@@ -22,7 +23,7 @@ import { createOptimizer } from './optimizers/registry';
 import { learningRateAt } from './optimizers/schedule';
 import { Problem } from './problem';
 import type { Runtime } from './runtimes';
-import { areaUnderRiskCoverage, coverageTable, selectiveAnswers, type SelectiveAnswers } from './selective';
+import { scoresOf, selectiveAnswers, selectiveCurve } from './selective';
 import { describeSoftTargets } from './softTargets';
 import { createTrainStep, type StepInputs } from './step';
 import * as tf from './tf';
@@ -57,7 +58,7 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
   const steps = stepsPerEpoch * config.epochs;
   const progress: Progress = run.resumeFrom
     ? await loadCheckpoint(run.resumeFrom, trained)
-    : { step: 0, epoch: 0, running: { loss: 0, correct: 0, samples: 0 }, best: null };
+    : { step: 0, epoch: 0, running: { loss: 0, correct: 0, samples: 0 }, best: null, bestValidation: null };
   if (run.resumeFrom) keeper.resume(await epochCheckpoints(run.folder, progress.epoch));
 
   events.emit({
@@ -223,13 +224,23 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   if (images.validation) {
     const validation = await predict(images.validation.given, data.validation.length);
     values['val/accuracy'] = share(validation, data.validation.given);
+    values['test/accuracy_at_best_val'] = atBestValidation(
+      progress,
+      values['val/accuracy'],
+      share(test, dataSet.test.labels),
+    );
     values['val/clean_accuracy'] = share(
       await clean(data.validation, images.validation, validation),
       data.validation.labels,
     );
   }
-  if (methodOutputs(config.method.name, classes) > classes) {
-    Object.assign(values, selectiveMetrics(selectiveAnswers(test, dataSet.test.labels, classes)));
+  const outputs = methodOutputs(config.method.name, classes);
+  if (config.evaluate.selective || outputs > classes) {
+    const curves = scoresOf(outputs, classes).map((score) =>
+      selectiveCurve(score, selectiveAnswers(test, dataSet.test.labels, classes, score)),
+    );
+    Object.assign(values, selectiveMetrics(curves));
+    await saveSelective(run.folder, { epoch: progress.epoch, samples: dataSet.test.labels.length, curves });
   }
   if (method.softTargets) {
     const rows = method.softTargets.dataSync<'float32'>().subarray(0, data.train.length * classes);
@@ -241,12 +252,29 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   await keepBest(config, values, progress, () => keeper.saveBest(trained, progress));
 }
 
-/** Selective risk at some coverages, and the area under its curve. */
-function selectiveMetrics(answers: SelectiveAnswers): Record<string, number> {
-  const points = coverageTable(answers, [95, 90, 80, 70]);
-  const values: Record<string, number> = { 'selective/aurc': areaUnderRiskCoverage(answers) };
-  for (const { coverage, accepted, errors } of points) values[`selective/risk@${coverage}`] = errors / accepted;
+/**
+ * What early stopping would give: the test accuracy of the epoch whose accuracy on the validation samples, by their given
+ * and hence noisy labels, is the best so far; of equal ones the first.
+ */
+function atBestValidation(progress: Progress, validation: number, test: number): number {
+  const best = progress.bestValidation;
+  progress.bestValidation = best && best.validation >= validation ? best : { validation, test };
+  return progress.bestValidation.test;
+}
+
+/** Selective risk at some coverages, and the area under its curve, by the network's own score. */
+function selectiveMetrics([own]: readonly SelectiveCurve[]): Record<string, number> {
+  if (!own) return {};
+  const values: Record<string, number> = { 'selective/aurc': own.aurc };
+  for (const { coverage, accepted, errors } of own.table) {
+    if ([95, 90, 80, 70].includes(coverage)) values[`selective/risk@${coverage}`] = errors / accepted;
+  }
   return values;
+}
+
+async function saveSelective(folder: string, evaluation: Omit<SelectiveFile, 'version'>): Promise<void> {
+  const file: SelectiveFile = { version: documentVersion, ...evaluation };
+  await writeAtomic(join(folder, runFiles.selective), JSON.stringify(file) + '\n');
 }
 
 async function keepBest(

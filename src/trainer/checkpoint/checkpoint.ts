@@ -20,6 +20,8 @@ export interface Progress {
   running: { loss: number; correct: number; samples: number };
   /** Best value so far of the metric that chooses best.safetensors. */
   best: number | null;
+  /** Best accuracy so far on the validation samples, and the test accuracy of that epoch. */
+  bestValidation: { validation: number; test: number } | null;
 }
 
 const numberText = z.string().transform(Number).pipe(z.number());
@@ -37,6 +39,11 @@ const metadataSchema = z.object({
     .string()
     .transform((text): unknown => JSON.parse(text))
     .pipe(z.number().nullable()),
+  best_validation: z
+    .string()
+    .default('null')
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(z.object({ validation: z.number(), test: z.number() }).nullable()),
 });
 
 /** The parts of a run that a checkpoint holds. */
@@ -105,6 +112,7 @@ export async function saveCheckpoint(
     optimizer_steps: String(trained.optimizer.steps),
     running: JSON.stringify(progress.running),
     best: JSON.stringify(progress.best),
+    best_validation: JSON.stringify(progress.bestValidation),
   };
   await writeAtomic(file, Buffer.from(encodeSafetensors(tensors, metadata)));
 }
@@ -125,9 +133,9 @@ export async function loadCheckpoint(file: string, trained: Trained): Promise<Pr
     if (!(tensor.data instanceof Float32Array)) throw new Problem(`${file}: ${name} is ${tensor.dtype}, expected F32.`);
     assign(variable, tensor.data, tensor.shape, layout, `${file}: ${name}`);
   }
-  const { step, epoch, running, best, optimizer_steps } = header.data;
+  const { step, epoch, running, best, best_validation: bestValidation, optimizer_steps } = header.data;
   trained.optimizer.steps = optimizer_steps;
-  return { step, epoch, running, best };
+  return { step, epoch, running, best, bestValidation };
 }
 
 /** Sets a variable from values in the file's layout. @throws Problem naming `what` when the shapes differ */
