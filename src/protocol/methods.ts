@@ -23,6 +23,12 @@ const sat = z
       .min(0)
       .default(60)
       .describe('Number of plain cross-entropy epochs (E_s) before the targets begin to move.'),
+    adaptToWidth: z
+      .boolean()
+      .optional()
+      .describe(
+        'At a base width w other than 64, use α^(w/64) and E_s·64/w, as the authors’ code does. Default: true.',
+      ),
   })
   .describe('Self-adaptive training: labels corrected by a moving average of the model’s own predictions.');
 
@@ -31,6 +37,7 @@ const satSce = z
     name: z.literal('sat_sce'),
     alpha: sat.shape.alpha,
     startEpoch: sat.shape.startEpoch,
+    adaptToWidth: sat.shape.adaptToWidth,
     reverseWeight: z.number().min(0).default(0.3).describe('Weight of the reverse cross-entropy.'),
   })
   .describe('Self-adaptive training with symmetric cross-entropy.');

@@ -199,6 +199,19 @@ describe('a run', () => {
     expect(values['selective/risk@90']).toBe(own?.risk[323]);
   });
 
+  it('adapts α and E_s to the width of the network, and says so', async () => {
+    const model = { name: 'resnet18', width: 4 };
+    const method = { name: 'sat', alpha: 0.2, startEpoch: 0 };
+    const config = { ...satConfig, data: { ...satConfig.data, limit: 64 }, model, epochs: 2 };
+    const adapted = await run(newFolder(), { ...config, method });
+    const message = 'Adapted to the width of the network: α 0.904, E_s 0.';
+    expect(adapted.events).toContainEqual({ event: 'log', level: 'info', message });
+    const stated = { ...method, alpha: 0.2 ** (4 / 64), adaptToWidth: false };
+    expect(metricsOf((await run(newFolder(), { ...config, method: stated })).events)).toEqual(
+      metricsOf(adapted.events),
+    );
+  });
+
   it('says nothing of selective classification unless asked', async () => {
     const folder = newFolder();
     const { events } = await run(folder, { ...satConfig, method: { name: 'erm' }, epochs: 1 });

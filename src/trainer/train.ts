@@ -5,6 +5,7 @@ import { encodeNpy } from '../formats/npy';
 import { documentVersion, type RunConfig } from '../protocol/config';
 import { runFiles } from '../protocol/run';
 import type { SelectiveCurve, SelectiveFile } from '../protocol/selective';
+import { methodForModel } from '../protocol/widthAdjustment';
 import { loadCheckpoint, type Progress } from './checkpoint/checkpoint';
 import { CheckpointKeeper } from './checkpoint/keeper';
 import { drawCrops } from './data/augment';
@@ -74,6 +75,11 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
     const message = describeNoise(data.noise.record, dataSet.train.labels.length);
     events.emit({ event: 'log', level: 'info', message });
   }
+  const used = methodForModel(config.method, config.model);
+  if ('alpha' in used && 'startEpoch' in used && used !== config.method) {
+    const message = `Adapted to the width of the network: α ${used.alpha.toFixed(3)}, E_s ${used.startEpoch}.`;
+    events.emit({ event: 'log', level: 'info', message });
+  }
 
   while (progress.step < steps) {
     const finished = await trainEpoch(run, session, progress);
@@ -106,7 +112,10 @@ function createSession({ folder, config, dataSet, runtime, events }: TrainingRun
     );
   const model = network(0);
   const targets = oneHot(data.given, classes);
-  const method = createMethod(config.method, { targets, createNetwork: () => network(1) });
+  const method = createMethod(methodForModel(config.method, config.model), {
+    targets,
+    createNetwork: () => network(1),
+  });
   const optimizer = createOptimizer(config.optimizer, [...model.weights, ...(method.weights ?? [])]);
   const keeper = new CheckpointKeeper(
     folder,
