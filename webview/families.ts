@@ -18,7 +18,7 @@ interface KnownFamily extends Family {
 const known: readonly KnownFamily[] = [
   {
     key: 'test',
-    metrics: /^(test|val)\/(clean_)?accuracy$/,
+    metrics: /^((test|val)\/(clean_)?accuracy|test\/accuracy_at_best_val)$/,
     title: 'Does accuracy on new images fall back?',
     subtitle: 'accuracy on test and validation images',
     axis: 'accuracy',
@@ -107,6 +107,7 @@ export function metricLabel(metric: string): string {
     'val/accuracy': 'validation, given labels',
     'val/clean_accuracy': 'validation, true labels',
     'test/accuracy': 'test',
+    'test/accuracy_at_best_val': 'test, at the best validation',
     'train/loss': 'training',
     'test/loss': 'test',
     'sat/label_recovery': 'recovered',
@@ -123,6 +124,7 @@ const styles: Record<string, LineStyle> = {
   'train_eval/clean_accuracy': 'dashed',
   'val/accuracy': 'dashed',
   'val/clean_accuracy': 'dotted',
+  'test/accuracy_at_best_val': 'dotted',
   'train/loss': 'dotted',
 };
 
