@@ -9,6 +9,7 @@ const metrics = [
   'images_per_second',
   'test/loss',
   'test/accuracy',
+  'test/accuracy_at_best_val',
   'train_eval/accuracy',
   'train_eval/clean_accuracy',
   'val/accuracy',
@@ -19,7 +20,7 @@ const metrics = [
 
 describe('charts', () => {
   it.each([
-    ['test', ['test/accuracy', 'val/accuracy', 'val/clean_accuracy']],
+    ['test', ['test/accuracy', 'test/accuracy_at_best_val', 'val/accuracy', 'val/clean_accuracy']],
     ['memorisation', ['train/accuracy', 'train_eval/accuracy', 'train_eval/clean_accuracy']],
     ['recovery', ['sat/label_recovery']],
     ['loss', ['train/loss', 'test/loss']],

@@ -25,7 +25,7 @@ interface KnownFamily extends Family {
 const known: readonly KnownFamily[] = [
   {
     key: 'test',
-    metrics: /^(test|val)\/(clean_)?accuracy$/,
+    metrics: /^((test|val)\/(clean_)?accuracy|test\/accuracy_at_best_val)$/,
     title: 'Does accuracy on new images fall back?',
     subtitle: 'accuracy on test and validation images',
     axis: 'accuracy',
@@ -143,6 +143,7 @@ export function metricLabel(metric: string): string {
     'val/accuracy': 'validation, given labels',
     'val/clean_accuracy': 'validation, true labels',
     'test/accuracy': 'test',
+    'test/accuracy_at_best_val': 'test, at the best validation',
     'train/loss': 'training',
     'test/loss': 'test',
     'sat/label_recovery': 'recovered',
@@ -170,13 +171,14 @@ export function labelsOf(metrics: readonly string[]): { labels: Map<string, stri
 }
 
 /** Line styles tell the metrics of one chart apart. */
-export type LineStyle = 'solid' | 'dashed' | 'dotted';
+export type LineStyle = 'solid' | 'dashed' | 'dotted' | 'dash-dotted';
 
 const styles: Record<string, LineStyle> = {
   'train/accuracy': 'dotted',
   'train_eval/clean_accuracy': 'dashed',
   'val/accuracy': 'dashed',
   'val/clean_accuracy': 'dotted',
+  'test/accuracy_at_best_val': 'dash-dotted',
   'train/loss': 'dotted',
 };
 
@@ -187,7 +189,7 @@ export function lineStyle(metric: string, metrics: readonly string[] = []): Line
   return styles[metric] ?? 'solid';
 }
 
-const dashes: Record<LineStyle, number[]> = { solid: [], dashed: [6, 3], dotted: [2, 3] };
+const dashes: Record<LineStyle, number[]> = { solid: [], dashed: [6, 3], dotted: [2, 3], 'dash-dotted': [8, 2, 2, 2] };
 
 /** The same in pixels of line and gap. */
 export function dashOf(metric: string, metrics: readonly string[] = []): number[] {

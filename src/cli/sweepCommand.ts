@@ -141,18 +141,24 @@ function describeSweep({ plan, cells }: Sweep): Record<string, unknown> {
   };
 }
 
+/** Columns of the table. Those after the first two stand in it where any row has a value. */
+const columns = [
+  ['test accuracy, best', 'testAccuracyBest'],
+  ['last', 'testAccuracyLast'],
+  ['at best validation', 'testAccuracyAtBestValidation'],
+  ['label recovery', 'labelRecovery'],
+  ['AURC', 'riskCoverageArea'],
+] as const;
+
 function resultTable(rows: readonly SweepRow[]): string {
   const paths = Object.keys(rows[0]?.settings ?? {});
-  const recovered = rows.some(({ labelRecovery }) => labelRecovery !== null);
-  const head = [...paths, 'test accuracy, best', 'last', ...(recovered ? ['label recovery'] : []), 'n'];
-  const body = rows.map(({ settings, n, testAccuracyBest, testAccuracyLast, labelRecovery }) => [
-    ...paths.map((path) => settingWords(settings[path])),
-    spreadWords(testAccuracyBest),
-    spreadWords(testAccuracyLast),
-    ...(recovered ? [spreadWords(labelRecovery)] : []),
-    String(n),
+  const shown = columns.filter(([, key], i) => i < 2 || rows.some((row) => row[key] !== null));
+  const body = rows.map((row) => [
+    ...paths.map((path) => settingWords(row.settings[path])),
+    ...shown.map(([, key]) => spreadWords(row[key])),
+    String(row.n),
   ]);
-  return table(head, body);
+  return table([...paths, ...shown.map(([name]) => name), 'n'], body);
 }
 
 /** "87.4 ± 0.3 %" */

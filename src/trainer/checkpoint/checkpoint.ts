@@ -20,8 +20,8 @@ export interface Progress {
   running: { loss: number; correct: number; samples: number };
   /** Best value so far of the metric that chooses best.safetensors. */
   best: number | null;
-  /** Where the accuracy on the validation images, against their given labels, was best so far. */
-  bestValidation: { accuracy: number; testAccuracy: number } | null;
+  /** Best accuracy so far on the validation samples, and the test accuracy of that epoch. */
+  bestValidation: { validation: number; test: number } | null;
 }
 
 const numberText = z.string().transform(Number).pipe(z.number());
@@ -43,7 +43,7 @@ const metadataSchema = z.object({
     .string()
     .default('null')
     .transform((text): unknown => JSON.parse(text))
-    .pipe(z.object({ accuracy: z.number(), testAccuracy: z.number() }).nullable()),
+    .pipe(z.object({ validation: z.number(), test: z.number() }).nullable()),
 });
 
 /** The parts of a run that a checkpoint holds. */

@@ -7,10 +7,9 @@ import { oneHot } from '../ops/crossEntropy';
 import { createOptimizer } from '../optimizers/registry';
 import { NumpyRandom } from '../random';
 import { fixedRandom } from '../runtimes/program';
-import { createTrainStep, lossAndGradients } from '../step';
+import { createTrainStep } from '../step';
 import * as tf from '../tf';
 import { useWasm } from '../testing';
-import { forgetRateAt } from './coTeaching';
 import type { Batch } from './method';
 import { createMethod, methodOutputs } from './registry';
 
@@ -149,49 +148,6 @@ describe('mixup', () => {
   });
 });
 
-describe('co-teaching', () => {
-  const options = { forgetRate: 0.4, rampEpochs: 5, exponent: 2 };
-
-  it('leaves out more from epoch to epoch', () => {
-    expect([0, 1, 4, 5, 100].map((epoch) => forgetRateAt(epoch, options))).toEqual([
-      0,
-      expect.closeTo(0.04, 10),
-      expect.closeTo(0.16, 10),
-      0.4,
-      0.4,
-    ]);
-    expect(forgetRateAt(0, { ...options, rampEpochs: 1 })).toBe(0);
-  });
-
-  it('lets each network learn from what is easiest for the other', () => {
-    // Logits of two classes; every label is class 0, so that a sample is the easier the larger its first logit is.
-    const own = tf.variable(tf.tensor2d([4, 0, 1, 0, 3, 0, 2, 0, 0, 0], [5, 2]));
-    const peer = tf.variable(tf.tensor2d([0, 0, 1, 0, 2, 0, 3, 0, 4, 0], [5, 2]));
-    const network = (logits: tf.Variable): Model => ({
-      weights: [{ name: 'logits', variable: logits, layout: 'plain', trainable: true }],
-      forward: () => logits as tf.Variable<tf.Rank.R2>,
-    });
-    const targets = oneHot(new Int32Array(5), 2);
-    const method = createMethod({ name: 'co_teaching', ...options }, { targets, createPeer: () => network(peer) });
-    const batch = {
-      images: tf.zeros<tf.Rank.R4>([5, 1, 1, 1]),
-      targets,
-      indices: tf.tensor1d([0, 1, 2, 3, 4], 'int32'),
-      epoch: 9,
-      random: fixedRandom(0),
-    };
-    const { gradients, loss } = lossAndGradients(network(own), method, batch);
-    const learnsFrom = (name: string) =>
-      [...(gradients.get(name)?.dataSync() ?? [])].flatMap((value, i) => (i % 2 === 0 && value !== 0 ? [i / 2] : []));
-    // Three of five stay.
-    expect(learnsFrom('logits')).toEqual([2, 3, 4]);
-    expect(learnsFrom('peer/logits')).toEqual([0, 2, 3]);
-    const ce = (z: number) => Math.log(1 + Math.exp(-z));
-    const mean = (...logits: number[]) => logits.reduce((sum, z) => sum + ce(z), 0) / logits.length;
-    expect(loss.dataSync()[0]).toBeCloseTo(mean(3, 2, 0) + mean(0, 2, 3), 5);
-  });
-});
-
 describe('every method', () => {
   const names = methodSchema.options.map(({ shape }) => shape.name.value);
 
@@ -207,8 +163,7 @@ describe('every method', () => {
     });
     const shape = { input: [8, 8, 1] as const, outputs: methodOutputs(name, 10), random };
     const model = createModel({ name: 'small-cnn' }, shape);
-    const createPeer = () => createModel({ name: 'small-cnn' }, shape);
-    const method = createMethod(config, { targets, createPeer });
+    const method = createMethod(config, { targets, createNetwork: () => createModel({ name: 'small-cnn' }, shape) });
     const optimizer = createOptimizer(configSchema.parse({}).optimizer, [...model.weights, ...(method.weights ?? [])]);
     const step = createTrainStep({ model, method, optimizer });
     const pixels = Float32Array.from({ length: n * 64 }, () => random.random());
