@@ -54,6 +54,9 @@ const marks: Plugin<'line'> = {
   },
 };
 
+/** Of points that stand for themselves, in pixels. */
+const markRadius = 2.5;
+
 const owners = new WeakMap<Chart, SatChart>();
 
 Chart.register(LineController, LineElement, PointElement, LinearScale, Filler, zoom, marks);
@@ -294,7 +297,7 @@ export class SatChart extends LitElement {
         borderColor: color,
         backgroundColor: color,
         band: false,
-        ...(this.family.marked ? { pointRadius: 2.5 } : {}),
+        ...(this.family.marked ? { pointRadius: markRadius, clip: 2 * markRadius } : {}),
       };
       const single = traces.map(({ run, label, points }) => ({
         ...base,
@@ -340,8 +343,17 @@ export class SatChart extends LitElement {
   private readonly onMove = (event: MouseEvent): void => {
     const scale = this.chart?.scales['x'];
     const x = scale?.getValueForPixel(event.offsetX);
-    if (scale && x !== undefined) this.tell('hover', { x: Math.min(scale.max, Math.max(scale.min, x)), at: event });
+    if (!scale || x === undefined) return;
+    const within = Math.min(scale.max, Math.max(scale.min, x));
+    this.tell('hover', { x: this.family.marked ? this.markedX(within) : within, at: event });
   };
+
+  /** Between points that stand for themselves there is nothing to read: the nearest one's x. */
+  private markedX(x: number): number {
+    const lines = (this.chart?.data.datasets ?? []) as Line[];
+    const points = lines.flatMap(({ data }) => nearest(data, x) ?? []);
+    return points.sort((a, b) => Math.abs(a.x - x) - Math.abs(b.x - x))[0]?.x ?? x;
+  }
 
   /** A click pins the line; the end of a drag, which zooms, is a click too. */
   private readonly onClick = (event: MouseEvent): void => {

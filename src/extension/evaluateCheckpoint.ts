@@ -234,7 +234,8 @@ function attackStep(last: EvaluationChoices): Question<Answers['attack']> {
   const usual: AttackName[] = ['pgd20', 'autoattack', 'fgsm', 'apgd-ce'];
   const items: Choice<Answers['attack']>[] = [...new Set([...usual, ...names])].map((name) => ({
     label: attackTitles[name],
-    description: described.get(name) ?? '',
+    // The label is not said twice: "AutoAttack: several attacks in turn".
+    description: (described.get(name) ?? '').replace(new RegExp(`^${attackTitles[name]}(?::| (?=as)) ?`), ''),
     value: name,
   }));
   const none = {
@@ -267,7 +268,11 @@ function epsilonStep(last: EvaluationChoices): Question<string> {
     typed: (text) => {
       const radii = text.split(',').map((part) => part.trim());
       return radii.every((part) => part !== '' && Number(part) >= 0 && Number(part) <= 1)
-        ? { label: radii.join(', '), value: radii.map((part) => String(Number(part))).join(',') }
+        ? {
+            label: radii.join(', '),
+            description: radii.length > 1 ? vscode.l10n.t('{0} evaluations, one after the other', radii.length) : '',
+            value: radii.map((part) => String(Number(part))).join(','),
+          }
         : undefined;
     },
   };

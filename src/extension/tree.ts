@@ -250,11 +250,16 @@ function checkpointItem({ run, checkpoint }: CheckpointNode): vscode.TreeItem {
 function evaluationItem({ run, checkpoint, evaluation }: EvaluationNode): vscode.TreeItem {
   const { record, status, statusNote, id } = evaluation;
   const siblings = run.evaluationsOf(checkpoint);
-  const label = titleOf(evaluation);
+  const settings = attackSettings(record?.attack ?? { name: '' });
+  const title = titleOf(evaluation);
+  const alone = siblings.filter((sibling) => titleOf(sibling) === title).length === 1;
+  // What tells it from its siblings stands first; the usual norm does not.
+  const label = alone ? title : `${title} ${settings.replace(/^L∞ /, '')}`;
   const item = new vscode.TreeItem(label);
   item.id = `${checkpoint.path}\n${id}`;
-  const settings = attackSettings(record?.attack ?? { name: '' });
-  item.description = [evaluationWords(evaluation), settings].filter((part) => part !== '').join('  ');
+  item.description = [evaluationWords(evaluation), ...(alone ? [settings] : [])]
+    .filter((part) => part !== '')
+    .join('  ');
   const warnings = warningsOf(evaluation, siblings);
   item.iconPath =
     status === 'completed' && warnings.length > 0
@@ -305,7 +310,7 @@ function evaluationTable(evaluations: readonly Evaluation[]): vscode.MarkdownStr
   const text = new vscode.MarkdownString(undefined, true);
   const heads = [
     vscode.l10n.t('Attack'),
-    vscode.l10n.t('Ball'),
+    vscode.l10n.t('Settings'),
     vscode.l10n.t('Robust'),
     vscode.l10n.t('95 % interval'),
     vscode.l10n.t('Natural'),
@@ -324,15 +329,22 @@ function evaluationTable(evaluations: readonly Evaluation[]): vscode.MarkdownStr
       counts ? `${percent(counts.correct / counts.total)} %` : '',
       counts ? countWords(counts.total) : '',
     ];
-    for (const cell of cells) text.appendMarkdown('| ').appendText(cell.replace(/[|\n]/g, ' ')).appendMarkdown(' ');
-    text.appendMarkdown('|\n');
+    text.appendMarkdown(`| ${cells.map(escaped).join(' | ')} |\n`);
   }
   return text;
 }
 
 function withWarnings(text: vscode.MarkdownString, warnings: readonly string[]): vscode.MarkdownString {
-  for (const warning of warnings) text.appendMarkdown('\n\n$(warning) ').appendText(warning);
+  for (const warning of warnings.slice(0, warningsShown)) text.appendMarkdown(`\n\n$(warning) ${escaped(warning)}`);
   return text;
+}
+
+/** Many evaluations of one checkpoint contradict each other alike. */
+const warningsShown = 3;
+
+/** Text in Markdown. Unlike appendText it lets lines break at blanks. */
+function escaped(text: string): string {
+  return text.replace(/[\\`*_{}[\]()#+\-!~<>$|]/g, '\\$&').replace(/\n/g, ' ');
 }
 
 function runTooltip(run: Run): vscode.MarkdownString {

@@ -98,7 +98,7 @@ describe('evaluations as curves', () => {
       await evaluated(20, { name: 'pgd20' }, of(42)),
       await evaluated(10, { name: 'pgd20' }, of(40)),
       await evaluated(10, { name: 'pgd20' }, of(460, 1000)),
-      await evaluated(10, { name: 'pgd20', epsilon: 0.1 }, of(9)),
+      await evaluated(40, { name: 'pgd20', epsilon: 0.1 }, of(9)),
       await evaluated(10, { name: 'none' }, of(100)),
       await evaluated(30, { name: 'pgd20' }),
     ];
@@ -108,8 +108,22 @@ describe('evaluations as curves', () => {
         [0.4, 0.42],
       ],
       'test/robust_accuracy/pgd20 · L∞ ε 0.031, 1,000 images': [[120], [0.46]],
-      'test/robust_accuracy/pgd20 · L∞ ε 0.1, 100 images': [[120], [0.09]],
+      'test/robust_accuracy/pgd20 · L∞ ε 0.1, 100 images': [[480], [0.09]],
     });
+  });
+
+  it('leave out what was measured on one checkpoint alone, to be seen against ε', async () => {
+    const counts = { total: 100, correct: 80, robust: 40 };
+    const all = [
+      await evaluated(10, { name: 'pgd20' }, counts),
+      await evaluated(20, { name: 'pgd20' }, counts),
+      await evaluated(20, { name: 'pgd20', epsilon: 0.1 }, counts),
+      await evaluated(20, { name: 'fgsm', epsilon: 0.1 }, counts),
+    ];
+    expect([...robustByCheckpoint(all).keys()]).toEqual([
+      'test/robust_accuracy/pgd20 · L∞ ε 0.031, 100 images',
+      'test/robust_accuracy/fgsm · L∞ ε 0.1, 100 images',
+    ]);
   });
 
   it('go over ε, from the natural accuracy, and over steps, where nothing else differs', async () => {

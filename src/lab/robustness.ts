@@ -31,7 +31,9 @@ function unusualOptions({ name, norm: _norm, epsilon: _epsilon, limit: _limit, .
   const titled: Record<string, string | undefined> = { autoattack: 'version', pgd: 'steps' };
   return Object.entries(options)
     .filter(([option, value]) => option !== titled[name] && value !== usual[option])
-    .map(([option, value]) => (option === 'steps' ? `${String(value)} steps` : `${words(option)} ${String(value)}`));
+    .map(([option, value]) =>
+      option === 'steps' ? `${String(value)} ${value === 1 ? 'step' : 'steps'}` : `${words(option)} ${String(value)}`,
+    );
 }
 
 /** "1,000" */
@@ -50,12 +52,13 @@ export function shareWords({ share, interval: [low, high] }: NonNullable<Evaluat
   return `${(share * 100).toFixed(1)} % ± ${(((high - low) / 2) * 100).toFixed(1)}`;
 }
 
-/** The strongest attack first; of one attack the largest ε, then the most images, then the newest. */
+/** The strongest attack first; of one attack the largest ε, then the most images, then what leaves the least. */
 export function strongestFirst(evaluations: readonly Evaluation[]): Evaluation[] {
-  const rank = ({ record }: Evaluation) => [
+  const rank = ({ record, robust }: Evaluation) => [
     strength.indexOf(record?.attack.name ?? ''),
     epsilonOf(record?.attack) ?? 0,
     record?.counts?.total ?? 0,
+    -(robust?.share ?? 0),
   ];
   return [...evaluations].reverse().sort((a, b) => {
     const [ours, theirs] = [rank(a), rank(b)];
@@ -76,29 +79,50 @@ export function metricWithAbout(metric: string, { norm, epsilon, images }: About
   return `${metric}${aboutMark}${ballWords(norm, epsilon)}, ${imageWords(images)}`;
 }
 
-/** Robust accuracy by step of the checkpoint: one series for each attack, with its options, and number of images. */
+/**
+ * Robust accuracy by step of the checkpoint: one series for each attack, with its options, and number of images. What
+ * was measured on one checkpoint alone, to be seen against ε or steps, is drawn there.
+ */
 export function robustByCheckpoint(evaluations: readonly Evaluation[]): Map<string, Series> {
   const series = new Map<string, Series>();
+  const drawnElsewhere = new Set<string>();
+  const swept = new Set(sweepsOf(evaluations).flatMap(({ records }) => records.map(({ id }) => id)));
   for (const { record } of evaluations) {
     if (!record?.counts || epsilonOf(record.attack) === undefined) continue;
-    const { step, epoch, counts, attack } = record;
+    const { id, step, epoch, counts, attack } = record;
     const about = `${attackSettings(attack)}, ${imageWords(counts.total)}`;
     const metric = `test/robust_accuracy/${attack.name}${aboutMark}${about}`;
     seriesOf(series, metric).set(step, epoch, counts.robust / counts.total);
+    if (swept.has(id)) drawnElsewhere.add(metric);
   }
+  for (const metric of drawnElsewhere) if (series.get(metric)?.length === 1) series.delete(metric);
   return series;
 }
 
-/** What evaluations of one checkpoint may differ in to be drawn as a curve. */
-const swept = ['epsilon', 'steps'] as const;
-
-/**
- * Robust accuracy against ε and against the attack's steps, from evaluations of one checkpoint that differ in nothing
- * else. The x of such a series is ε or the number of steps. With ε 0 stands the natural accuracy.
- */
+/** Robust accuracy against ε and against the attack's steps: these are the x of such a series. */
 export function robustAgainst(evaluations: readonly Evaluation[]): Map<string, Series> {
   const curves = new Map<string, Series>();
-  for (const option of swept) {
+  for (const { option, records } of sweepsOf(evaluations)) {
+    for (const record of records) {
+      const { attack, counts, epoch } = record;
+      if (!counts) continue;
+      const about = `${aboutAgainst(record, option)}, ${imageWords(counts.total)}`;
+      const series = seriesOf(curves, `robust_accuracy_against_${option}/${attack.name}${aboutMark}${about}`);
+      // Nothing is perturbed: the natural accuracy.
+      if (option === 'epsilon') series.set(0, epoch, counts.correct / counts.total);
+      series.set(Number(attack[option]), epoch, counts.robust / counts.total);
+    }
+  }
+  return curves;
+}
+
+/** What evaluations of one checkpoint may differ in to be drawn as a curve. */
+const sweptOptions = ['epsilon', 'steps'] as const;
+type SweptOption = (typeof sweptOptions)[number];
+
+/** Complete evaluations of one checkpoint and the same images that differ in one option alone. */
+function sweepsOf(evaluations: readonly Evaluation[]): { option: SweptOption; records: EvaluationRecord[] }[] {
+  return sweptOptions.flatMap((option) => {
     const groups = new Map<string, EvaluationRecord[]>();
     for (const { record } of evaluations) {
       if (!record?.counts || typeof record.attack[option] !== 'number') continue;
@@ -107,23 +131,14 @@ export function robustAgainst(evaluations: readonly Evaluation[]): Map<string, S
       const key = JSON.stringify([checkpoint, step, counts.total, rest]);
       groups.set(key, [...(groups.get(key) ?? []), record]);
     }
-    for (const group of groups.values()) {
-      const [first] = group;
-      const values = group.map(({ attack }) => attack[option]);
-      if (!first?.counts || new Set(values).size < 2) continue;
-      const about = `${aboutAgainst(first, option)}, ${imageWords(first.counts.total)}`;
-      const series = seriesOf(curves, `robust_accuracy_against_${option}/${first.attack.name}${aboutMark}${about}`);
-      if (option === 'epsilon') series.set(0, first.epoch, first.counts.correct / first.counts.total);
-      for (const { attack, counts, epoch } of group) {
-        if (counts) series.set(Number(attack[option]), epoch, counts.robust / counts.total);
-      }
-    }
-  }
-  return curves;
+    return [...groups.values()]
+      .filter((records) => new Set(records.map(({ attack }) => attack[option])).size > 1)
+      .map((records) => ({ option, records }));
+  });
 }
 
 /** Which checkpoint, and what the evaluations of a curve have in common. */
-function aboutAgainst({ checkpoint, attack }: EvaluationRecord, option: (typeof swept)[number]): string {
+function aboutAgainst({ checkpoint, attack }: EvaluationRecord, option: SweptOption): string {
   const name = (checkpoint.split('/').at(-1) ?? checkpoint).replace('.safetensors', '');
   const { steps: _steps, ...others } = attack;
   const ball = option === 'epsilon' ? normWords(attack['norm']) : ballWords(attack['norm'], epsilonOf(attack) ?? NaN);
