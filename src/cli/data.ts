@@ -1,9 +1,13 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
+import { downloadFiles, type DownloadProgress } from '../lab/dataDownload/download';
+import { dataSources, type RemoteFile } from '../lab/dataDownload/sources';
+import { formatBytes } from '../lab/format';
 import { checkDataSet, listDataSets } from '../lab/trainerQueries';
 import { exitCodes } from '../protocol/run';
 import { tools, trainer, withCommonOptions, type CommonOptions } from './context';
-import { print, table } from './output';
+import { print, table, UsageError } from './output';
 
 export function dataCommand(): Command {
   const data = new Command('data').description('the data sets');
@@ -23,12 +27,87 @@ export function dataCommand(): Command {
       .argument('<name>')
       .option('--root <folder>', 'the folder with its files')
       .action(async (name: string, { json, root }: CommonOptions & { root?: string }) => {
-        const found = await checkDataSet(tools.node, trainer, name, root === undefined ? undefined : resolve(root));
-        if (json) print.json({ version: 1, ...found });
-        else if (found.ok) print.line(found.message);
-        else print.error(found.message);
-        if (!found.ok) process.exitCode = exitCodes.failed;
+        await tellCheck(name, root === undefined ? undefined : resolve(root), json);
       }),
   );
+  data.addCommand(
+    withCommonOptions(new Command('download'))
+      .description('download a data set from where it is published, unpack it and check it')
+      .argument('<name>')
+      .option('--root <folder>', 'where to put it (default: data/NAME in the current folder)')
+      .action(download),
+  );
   return data;
+}
+
+async function tellCheck(name: string, root: string | undefined, json: boolean | undefined): Promise<void> {
+  const found = await checkDataSet(tools.node, trainer, name, root);
+  if (json) print.json({ version: 1, ...found, ...(root === undefined ? {} : { root }) });
+  else if (found.ok) print.line(found.message);
+  else print.error(found.message);
+  if (!found.ok) process.exitCode = exitCodes.failed;
+}
+
+async function download(name: string, { root, json }: CommonOptions & { root?: string }): Promise<void> {
+  const files = sourcesOf(name);
+  const folder = resolve(root ?? join('data', name));
+  const isThere = (await checkDataSet(tools.node, trainer, name, folder)).ok;
+  if (!isThere && !(await downloadWithBar(files, folder))) {
+    print.note('Cancelled. The same command goes on from here.');
+    process.exitCode = exitCodes.stopped;
+    return;
+  }
+  print.note(`${isThere ? 'It is there already' : 'Downloaded'}: set data.root to ${folder}.`);
+  await tellCheck(name, folder, json);
+}
+
+function sourcesOf(name: string): readonly RemoteFile[] {
+  const found = Object.entries(dataSources).find(([known]) => known === name)?.[1];
+  if (found) return found;
+  const names = Object.keys(dataSources).join(', ');
+  throw new UsageError(
+    `${name} cannot be downloaded: it is no data set, comes with SAT Lab, or is your own. There are ${names}.`,
+  );
+}
+
+/** @returns false when it was cancelled */
+async function downloadWithBar(files: readonly RemoteFile[], root: string): Promise<boolean> {
+  const abort = new AbortController();
+  const cancel = () => abort.abort();
+  process.on('SIGINT', cancel).on('SIGTERM', cancel);
+  const bar = progressBar();
+  try {
+    await downloadFiles({ root, files, signal: abort.signal, onProgress: bar.update });
+    return true;
+  } catch (error) {
+    if (abort.signal.aborted) return false;
+    throw error;
+  } finally {
+    bar.stop();
+    process.off('SIGINT', cancel).off('SIGTERM', cancel);
+  }
+}
+
+/** A bar for each file on a terminal, else a line. */
+function progressBar() {
+  const bar = new SingleBar({
+    format: '{file} {bar} {amount} {eta_formatted}',
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+  });
+  let current: string | undefined;
+  return {
+    update: ({ file, done, total }: DownloadProgress) => {
+      const words = { file, amount: `${formatBytes(done)}${total > 0 ? ` of ${formatBytes(total)}` : ''}` };
+      if (file !== current) {
+        current = file;
+        bar.stop();
+        if (process.stderr.isTTY) bar.start(Math.max(total, 1), done, words);
+        else print.note(`${file}${total > 0 ? `, ${formatBytes(total)}` : ''} …`);
+      }
+      bar.update(done, words);
+    },
+    stop: () => bar.stop(),
+  };
 }

@@ -331,6 +331,23 @@ describe('sat data', { timeout: 30_000 }, () => {
     const missing = await sat('data', 'check', 'mnist', '--json');
     expect(missing.code).toBe(1);
     expect(json(missing)).toMatchObject({ name: 'mnist', ok: false });
+    const found = json(await sat('data', 'check', 'digits', '--json'));
+    expect(found['files']).toEqual([{ file: 'all', status: 'ok', message: '4 images' }]);
+  });
+
+  it('downloads what is published, and says what is not', async () => {
+    const { code, stderr } = await sat('data', 'download', 'digits');
+    expect(code).toBe(2);
+    expect(stderr).toContain('There are mnist, fashion-mnist, cifar10, cifar100, svhn, stl10.');
+  });
+
+  it('does not download what is there', async () => {
+    const root = join(place, 'data', 'cifar100');
+    mkdirSync(root, { recursive: true });
+    const { code, stdout, stderr } = await sat('data', 'download', 'cifar100');
+    expect(stderr).toContain(`It is there already: set data.root to ${root}.`);
+    expect(stdout).toContain('4 images');
+    expect(code).toBe(0);
   });
 });
 

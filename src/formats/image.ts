@@ -78,7 +78,8 @@ export function resizeAndCrop({ width, height, data }: RgbImage, size: number): 
     columns.forEach(({ from, weights }, x) => {
       for (let c = 0; c < 3; c += 1) {
         let sum = 0;
-        weights.forEach((weight, i) => (sum += weight * (data[(y * width + from + i) * 3 + c] ?? 0)));
+        const first = (y * width + from) * 3 + c;
+        for (let i = 0; i < weights.length; i += 1) sum += (weights[i] ?? 0) * (data[first + i * 3] ?? 0);
         narrow[((y - firstRow) * size + x) * 3 + c] = sum;
       }
     });
@@ -88,7 +89,8 @@ export function resizeAndCrop({ width, height, data }: RgbImage, size: number): 
   rows.forEach(({ from, weights }, y) => {
     for (let x = 0; x < rowBytes; x += 1) {
       let sum = 0;
-      weights.forEach((weight, i) => (sum += weight * (narrow[(from - firstRow + i) * rowBytes + x] ?? 0)));
+      const first = (from - firstRow) * rowBytes + x;
+      for (let i = 0; i < weights.length; i += 1) sum += (weights[i] ?? 0) * (narrow[first + i * rowBytes] ?? 0);
       made[y * rowBytes + x] = sum;
     }
   });

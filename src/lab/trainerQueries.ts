@@ -2,7 +2,19 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import * as z from 'zod';
 
-const dataCheck = z.object({ name: z.string(), ok: z.boolean(), message: z.string() });
+const dataCheck = z.object({
+  name: z.string(),
+  ok: z.boolean(),
+  message: z.string(),
+  files: z.array(
+    z.object({
+      file: z.string(),
+      size: z.number().optional(),
+      status: z.enum(['ok', 'missing', 'damaged']),
+      message: z.string(),
+    }),
+  ),
+});
 export type DataCheck = z.output<typeof dataCheck>;
 
 /** Asks a trainer child which data sets can be used as they are. */

@@ -48,7 +48,8 @@ export const mnist = idxDataSet({
   name: 'mnist',
   classNames: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
   normalization: { mean: [0.1307], std: [0.3081] },
-  whereToGet: 'the files are MNIST’s own, which most machine learning packages also download (torchvision: MNIST/raw)',
+  whereToGet:
+    '`sat data download mnist` gets them; they are MNIST’s own, which most machine learning packages also download (torchvision: MNIST/raw)',
 });
 
 /** Pictures of clothes (Xiao, Rasul, Vollgraf, 2017; MIT licence). */
@@ -68,7 +69,7 @@ export const fashionMnist = idxDataSet({
   ],
   normalization: { mean: [0.286], std: [0.353] },
   whereToGet:
-    'on Debian and Ubuntu `apt install dataset-fashion-mnist` puts them where they are found by themselves, elsewhere they are in github.com/zalandoresearch/fashion-mnist',
+    'on Debian and Ubuntu `apt install dataset-fashion-mnist` puts them where they are found by themselves, `sat data download fashion-mnist` gets them elsewhere',
   // Where Debian's package dataset-fashion-mnist installs them.
   systemFolder: '/usr/share/datasets/fashion-mnist',
 });
