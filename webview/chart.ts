@@ -11,7 +11,7 @@ import {
 import zoom from 'chartjs-plugin-zoom';
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, query } from 'lit/decorators.js';
-import { dashOf, formatValue, lineStyle, metricLabel, type Family } from './families';
+import { dashOf, formatValue, labelsOf, lineStyle, type Family } from './families';
 import { meanOf, nearest, type XY } from './lines';
 import type { Store } from './store';
 import { methodColor, themeColor, withOpacity } from './theme';
@@ -101,9 +101,19 @@ export class SatChart extends LitElement {
 
   /** x of the first epoch in which the targets of the shown SAT runs move, if they agree on it. */
   get startMark(): number | undefined {
-    if (!this.store.inEpochs) return undefined;
+    if (!this.store.inEpochs || this.family.against !== undefined) return undefined;
     const starts = new Set(this.store.shown.map(({ startEpoch }) => startEpoch).filter((start) => start !== undefined));
     return starts.size === 1 ? [...starts][0] : undefined;
+  }
+
+  /** What x is: "epoch". */
+  get xName(): string {
+    return this.family.against ?? (this.store.inEpochs ? 'epoch' : 'step');
+  }
+
+  /** An x in words; ε is small, epochs are not. */
+  xWords(x: number): string {
+    return this.family.against === undefined ? String(Number(x.toFixed(1))) : String(Number(x.toPrecision(3)));
   }
 
   /** What stands at an x, largest first. */
@@ -121,7 +131,9 @@ export class SatChart extends LitElement {
   }
 
   protected override render(): TemplateResult {
-    const { title, subtitle } = this.family;
+    const { title } = this.family;
+    const { common } = labelsOf(this.metrics);
+    const subtitle = common === '' ? this.family.subtitle : `${this.family.subtitle}; ${common}`;
     return html`<figure class="chart">
       <figcaption>
         <span class="chart-title">${title}</span><span class="chart-subtitle">${subtitle}</span>${this.legend()}
@@ -144,8 +156,12 @@ export class SatChart extends LitElement {
 
   /** Which line style is which metric, where a chart has several. */
   private legend(): TemplateResult | typeof nothing {
-    if (this.metrics.length < 2) return nothing;
-    const entries = this.metrics.map((metric) => html`<span class=${lineStyle(metric)}>${metricLabel(metric)}</span>`);
+    // One attack is named too: what robust means depends on it.
+    if (this.metrics.length < 2 && !this.family.marked) return nothing;
+    const { labels } = labelsOf(this.metrics);
+    const entries = this.metrics.map(
+      (metric) => html`<span class=${lineStyle(metric, this.metrics)}>${labels.get(metric)}</span>`,
+    );
     return html`<div class="legend">${entries}</div>`;
   }
 
@@ -227,12 +243,16 @@ export class SatChart extends LitElement {
     const lines = this.metrics.flatMap((metric) => this.linesOf(metric));
     chart.data.datasets = lines;
     const [x, y] = [chart.options.scales?.['x'], chart.options.scales?.['y']];
-    const label = { text: this.store.inEpochs ? 'epoch' : 'step', color: themeColor('--vscode-descriptionForeground') };
+    const label = { text: this.xName, color: themeColor('--vscode-descriptionForeground') };
     if (x && 'title' in x) Object.assign(x.title ?? {}, label);
     if (y && 'title' in y) Object.assign(y.title ?? {}, { color: label.color });
     const { min, max } = this.view;
     // The axis ends where the longest run will, so that nothing moves while it trains.
-    if (x) Object.assign(x, { min: min ?? 0, max: max ?? this.store.longest });
+    if (x)
+      Object.assign(x, {
+        min: min ?? 0,
+        max: max ?? (this.family.against === undefined ? this.store.longest : undefined),
+      });
     this.keepRange(lines);
     if (y) Object.assign(y, { suggestedMin: this.lowest, suggestedMax: this.highest });
     chart.update('none');
@@ -255,6 +275,7 @@ export class SatChart extends LitElement {
 
   private linesOf(metric: string): Line[] {
     const { shown } = this.store;
+    const { labels } = labelsOf(this.metrics);
     const methods = [...new Set(this.store.runs.map(({ method }) => method))];
     const variants = new Map<string, RunView[]>();
     for (const run of shown) variants.set(run.variant, [...(variants.get(run.variant) ?? []), run]);
@@ -267,8 +288,14 @@ export class SatChart extends LitElement {
         .filter(({ points }) => points.length > 0);
       const mean = meanOf(traces);
       const manyMetrics = this.metrics.length > 1;
-      const words = (label: string) => (manyMetrics ? `${label}, ${metricLabel(metric)}` : label);
-      const base = { borderDash: dashOf(metric), borderColor: color, backgroundColor: color, band: false };
+      const words = (label: string) => (manyMetrics ? `${label}, ${labels.get(metric) ?? metric}` : label);
+      const base = {
+        borderDash: dashOf(metric, this.metrics),
+        borderColor: color,
+        backgroundColor: color,
+        band: false,
+        ...(this.family.marked ? { pointRadius: 2.5 } : {}),
+      };
       const single = traces.map(({ run, label, points }) => ({
         ...base,
         data: points,
@@ -280,6 +307,7 @@ export class SatChart extends LitElement {
       const band = {
         ...base,
         borderWidth: 0,
+        pointRadius: 0,
         band: true,
         runKey: '',
         words: '',
@@ -332,7 +360,7 @@ export class SatChart extends LitElement {
     if (!next) return;
     this.tell('hover', { x: next.x });
     const rows = this.rowsAt(next.x).map(({ label, value }) => `${label} ${formatValue(value, this.family.percent)}`);
-    this.tell('say', `${this.store.inEpochs ? 'epoch' : 'step'} ${Number(next.x.toFixed(2))}: ${rows.join(', ')}`);
+    this.tell('say', `${this.xName} ${this.xWords(next.x)}: ${rows.join(', ')}`);
   };
 
   private tell(name: string, detail: unknown): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dashOf, familyOf, familyOrder, formatValue, lineStyle, metricLabel } from './families';
+import { dashOf, familyOf, familyOrder, formatValue, labelsOf, lineStyle, metricLabel } from './families';
 
 /** All that the trainer tells. */
 const metrics = [
@@ -9,6 +9,7 @@ const metrics = [
   'images_per_second',
   'test/loss',
   'test/accuracy',
+  'test/accuracy_at_best_val',
   'train_eval/accuracy',
   'train_eval/clean_accuracy',
   'val/accuracy',
@@ -19,7 +20,7 @@ const metrics = [
 
 describe('charts', () => {
   it.each([
-    ['test', ['test/accuracy', 'val/accuracy', 'val/clean_accuracy']],
+    ['test', ['test/accuracy', 'test/accuracy_at_best_val', 'val/accuracy', 'val/clean_accuracy']],
     ['memorisation', ['train/accuracy', 'train_eval/accuracy', 'train_eval/clean_accuracy']],
     ['recovery', ['sat/label_recovery']],
     ['loss', ['train/loss', 'test/loss']],
@@ -75,7 +76,7 @@ describe('lines of one chart', () => {
     for (const key of ['test', 'memorisation', 'loss']) {
       const members = metrics.filter((metric) => familyOf(metric).key === key);
       expect(new Set(members.map(metricLabel)).size).toBe(members.length);
-      expect(new Set(members.map(lineStyle)).size).toBe(members.length);
+      expect(new Set(members.map((metric) => lineStyle(metric))).size).toBe(members.length);
       expect(new Set(members.map((metric) => dashOf(metric).join())).size).toBe(members.length);
     }
   });
@@ -99,5 +100,41 @@ describe('values', () => {
     [-Infinity, false, '-Infinity'],
   ])('%d (percent: %s) reads %s', (value, percent, text) => {
     expect(formatValue(value, percent)).toBe(text);
+  });
+});
+
+describe('robust accuracies', () => {
+  const pgd = 'test/robust_accuracy/pgd20 · L∞ ε 0.031, 1,000 images';
+  const fewer = 'test/robust_accuracy/pgd20 · L∞ ε 0.031, 100 images';
+  const auto = 'test/robust_accuracy/autoattack · L∞ ε 0.031, 1,000 images';
+
+  it('have charts of their own: by epoch, against ε and against steps', () => {
+    expect([pgd, 'test/robust_accuracy/square'].map((metric) => familyOf(metric).key)).toEqual(['robust', 'robust']);
+    expect(familyOf('robust_accuracy_against_epsilon/pgd20 · epoch-10, L∞, 100 images')).toMatchObject({
+      against: 'ε',
+      percent: true,
+    });
+    expect(familyOf('robust_accuracy_against_steps/pgd · epoch-10, 100 images').against).toBe('steps');
+  });
+
+  it('say once what they have in common, and a line style for each', () => {
+    const { labels, common } = labelsOf([pgd, auto]);
+    expect([...labels.values()]).toEqual(['PGD-20', 'AutoAttack']);
+    expect(common).toBe('L∞ ε 0.031, 1,000 images');
+    const mixed = labelsOf([pgd, fewer]);
+    expect([...mixed.labels.values()]).toEqual(['PGD-20, 1,000 images', 'PGD-20, 100 images']);
+    expect(mixed.common).toBe('L∞ ε 0.031');
+    expect([pgd, auto, fewer].map((metric) => lineStyle(metric, [pgd, auto, fewer]))).toEqual([
+      'solid',
+      'dashed',
+      'dotted',
+    ]);
+    expect(labelsOf(['test/accuracy', 'val/accuracy'])).toEqual({
+      labels: new Map([
+        ['test/accuracy', 'test'],
+        ['val/accuracy', 'validation, given labels'],
+      ]),
+      common: '',
+    });
   });
 });

@@ -1,3 +1,6 @@
+import { attackTitles } from '../src/protocol/attacks';
+import { aboutMark } from '../src/protocol/panel';
+
 /** Which metrics share a chart, and which question the chart answers. A new kind of chart is one entry here. */
 export interface Family {
   key: string;
@@ -9,6 +12,10 @@ export interface Family {
   axis: string;
   /** Metrics in [0, 1] are shown in percent. */
   percent: boolean;
+  /** What stands at the x axis, where that is not the time of training. */
+  against?: string;
+  /** Few points that stand for themselves are marked. */
+  marked?: boolean;
 }
 
 interface KnownFamily extends Family {
@@ -18,11 +25,40 @@ interface KnownFamily extends Family {
 const known: readonly KnownFamily[] = [
   {
     key: 'test',
-    metrics: /^(test|val)\/(clean_)?accuracy$/,
+    metrics: /^((test|val)\/(clean_)?accuracy|test\/accuracy_at_best_val)$/,
     title: 'Does accuracy on new images fall back?',
     subtitle: 'accuracy on test and validation images',
     axis: 'accuracy',
     percent: true,
+  },
+  {
+    key: 'robust',
+    metrics: /^test\/robust_accuracy\//,
+    title: 'Does robustness fall back?',
+    subtitle: 'robust accuracy on test images',
+    axis: 'robust accuracy',
+    percent: true,
+    marked: true,
+  },
+  {
+    key: 'robust-epsilon',
+    metrics: /^robust_accuracy_against_epsilon\//,
+    title: 'How large a perturbation is withstood?',
+    subtitle: 'robust accuracy against ε, from the natural accuracy at 0',
+    axis: 'robust accuracy',
+    percent: true,
+    against: 'ε',
+    marked: true,
+  },
+  {
+    key: 'robust-steps',
+    metrics: /^robust_accuracy_against_steps\//,
+    title: 'Do more steps find more?',
+    subtitle: 'robust accuracy against the steps of the attack',
+    axis: 'robust accuracy',
+    percent: true,
+    against: 'steps',
+    marked: true,
   },
   {
     key: 'memorisation',
@@ -107,34 +143,57 @@ export function metricLabel(metric: string): string {
     'val/accuracy': 'validation, given labels',
     'val/clean_accuracy': 'validation, true labels',
     'test/accuracy': 'test',
+    'test/accuracy_at_best_val': 'test, at the best validation',
     'train/loss': 'training',
     'test/loss': 'test',
     'sat/label_recovery': 'recovered',
     'sat/target_entropy': 'entropy',
   };
-  return names[metric] ?? metric;
+  if (names[metric] !== undefined) return names[metric];
+  const attack = /^(?:test\/robust_accuracy|robust_accuracy_against_\w+)\/(.+)$/.exec(metric)?.[1];
+  if (attack === undefined) return metric;
+  const titles: Record<string, string | undefined> = attackTitles;
+  return titles[attack] ?? attack;
+}
+
+/**
+ * How the metrics of one chart are called. What robust accuracies have in common, such as ε and the number of images, is
+ * said once, for all of them.
+ */
+export function labelsOf(metrics: readonly string[]): { labels: Map<string, string>; common: string } {
+  const abouts = metrics.map((metric) => metric.split(aboutMark)[1]?.split(', ') ?? []);
+  const shared = (abouts[0] ?? []).filter((part) => abouts.every((about) => about.includes(part)));
+  const labels = metrics.map((metric, i) => {
+    const own = (abouts[i] ?? []).filter((part) => !shared.includes(part));
+    return [metric, [metricLabel(metric.split(aboutMark)[0] ?? metric), ...own].join(', ')] as const;
+  });
+  return { labels: new Map(labels), common: shared.join(', ') };
 }
 
 /** Line styles tell the metrics of one chart apart. */
-export type LineStyle = 'solid' | 'dashed' | 'dotted';
+export type LineStyle = 'solid' | 'dashed' | 'dotted' | 'dash-dotted';
 
 const styles: Record<string, LineStyle> = {
   'train/accuracy': 'dotted',
   'train_eval/clean_accuracy': 'dashed',
   'val/accuracy': 'dashed',
   'val/clean_accuracy': 'dotted',
+  'test/accuracy_at_best_val': 'dash-dotted',
   'train/loss': 'dotted',
 };
 
-export function lineStyle(metric: string): LineStyle {
+/** @param metrics of the chart: attacks have no style of their own, but one each */
+export function lineStyle(metric: string, metrics: readonly string[] = []): LineStyle {
+  const cycle: readonly LineStyle[] = ['solid', 'dashed', 'dotted'];
+  if (metric.includes('robust_accuracy')) return cycle[Math.max(0, metrics.indexOf(metric)) % cycle.length] ?? 'solid';
   return styles[metric] ?? 'solid';
 }
 
-const dashes: Record<LineStyle, number[]> = { solid: [], dashed: [6, 3], dotted: [2, 3] };
+const dashes: Record<LineStyle, number[]> = { solid: [], dashed: [6, 3], dotted: [2, 3], 'dash-dotted': [8, 2, 2, 2] };
 
 /** The same in pixels of line and gap. */
-export function dashOf(metric: string): number[] {
-  return dashes[lineStyle(metric)];
+export function dashOf(metric: string, metrics: readonly string[] = []): number[] {
+  return dashes[lineStyle(metric, metrics)];
 }
 
 /** A value in words, with the unit. */

@@ -38,7 +38,8 @@ export class SatPanel extends LitElement {
   @state() private error = '';
   @state() private spoken = '';
   @state() private showKeys = false;
-  @state() private view: View = { hoverX: undefined, pinned: false, min: undefined, max: undefined };
+  /** Charts over the same x look at the same place. */
+  @state() private views: ReadonlyMap<string, View> = new Map();
   private hovered: SatChart | undefined;
   private pointer: { x: number; y: number } | undefined;
   private readonly store = new Store();
@@ -91,7 +92,7 @@ export class SatPanel extends LitElement {
   protected override render(): TemplateResult {
     return html`
       <header>
-        <h1>${this.heading()}</h1>
+        <h1>${this.heading()} <span class="quiet">${this.runtimes()}</span></h1>
         <vscode-text-field
           class="filter"
           placeholder="Filter runs"
@@ -130,6 +131,11 @@ export class SatPanel extends LitElement {
     return `${methods.join(' and ')}, ${shown.length} runs`;
   }
 
+  /** What has computed the runs that are shown. */
+  private runtimes(): string {
+    return [...new Set(this.store.shown.map(({ runtime }) => runtime).filter((runtime) => runtime !== ''))].join(' · ');
+  }
+
   private runList(): TemplateResult {
     const words = this.filter.toLowerCase();
     const found = this.store.runs.filter(({ label, group, name, status }) =>
@@ -153,15 +159,16 @@ export class SatPanel extends LitElement {
   private runRow(run: RunView): TemplateResult {
     const selected = this.store.selected.includes(run.key);
     const methods = [...new Set(this.store.runs.map(({ method }) => method))];
-    const lit = this.hovered?.rowsAt(this.view.hoverX ?? 0).some((row) => row.run === run.key) ?? false;
-    return html`<div class="run ${lit && this.view.hoverX !== undefined ? 'lit' : ''}" data-status=${run.status}>
+    const hoverX = this.hovered && this.viewOf(this.hovered.family).hoverX;
+    const lit = hoverX !== undefined && this.hovered?.rowsAt(hoverX).some((row) => row.run === run.key);
+    return html`<div class="run ${lit ? 'lit' : ''}" data-status=${run.status}>
       <vscode-checkbox
         aria-label="Show ${run.name} ${run.label}"
         .checked=${selected}
         @click=${(event: Event) => this.toggle(event, run, selected)}
       ></vscode-checkbox>
       <span class="swatch" .style=${`background: ${methodColor(run.method, methods)}`}></span>
-      <span class="run-text" title="${run.name}">
+      <span class="run-text" title=${[run.name, run.runtime].filter((part) => part !== '').join(', ')}>
         <span class="run-label">${run.label}</span>
         <span class="run-state"
           ><span class="codicon codicon-${statusIcons[run.status]} status-${run.status}" aria-hidden="true"></span>
@@ -226,15 +233,16 @@ export class SatPanel extends LitElement {
           .store=${this.store}
           .family=${family}
           .metrics=${shown}
-          .view=${this.view}
+          .view=${this.viewOf(family)}
           .version=${this.version}
         ></sat-chart>`,
     )}`;
   }
 
   private hoverTable(): TemplateResult | typeof nothing {
-    const { hoverX } = this.view;
-    if (hoverX === undefined || !this.hovered || !this.pointer) return nothing;
+    if (!this.hovered || !this.pointer) return nothing;
+    const { hoverX } = this.viewOf(this.hovered.family);
+    if (hoverX === undefined) return nothing;
     const { percent } = this.hovered.family;
     const rows = this.hovered.rowsAt(hoverX);
     if (rows.length === 0) return nothing;
@@ -244,7 +252,7 @@ export class SatPanel extends LitElement {
       aria-label="Values at the pointer"
       .style=${`left: ${Math.max(0, left)}px; top: ${this.pointer.y + 16}px`}
     >
-      <div class="quiet">${this.store.inEpochs ? 'epoch' : 'step'} ${Number(hoverX.toFixed(1))}</div>
+      <div class="quiet">${this.hovered.xName} ${this.hovered.xWords(hoverX)}</div>
       <table>
         ${rows.slice(0, 14).map(
           ({ label, value, color }) =>
@@ -259,21 +267,33 @@ export class SatPanel extends LitElement {
   }
 
   private readonly onHover = (event: CustomEvent<{ x: number; at?: MouseEvent } | undefined>): void => {
-    if (this.view.pinned) return;
-    this.hovered = event.target as SatChart;
+    const chart = event.target as SatChart;
+    if (this.viewOf(chart.family).pinned) return;
+    this.hovered = chart;
     const { detail } = event;
     this.pointer = detail?.at ? { x: detail.at.clientX, y: detail.at.clientY } : undefined;
-    this.view = { ...this.view, hoverX: detail?.x };
+    this.setView(chart.family, { hoverX: detail?.x });
   };
 
-  private readonly onPin = (): void => {
-    this.view = { ...this.view, pinned: !this.view.pinned };
+  private readonly onPin = (event: Event): void => {
+    const { family } = event.target as SatChart;
+    this.setView(family, { pinned: !this.viewOf(family).pinned });
   };
 
   private readonly onZoom = (event: CustomEvent<{ min: number; max: number } | undefined>): void => {
-    this.view = { ...this.view, pinned: false, min: event.detail?.min, max: event.detail?.max };
+    const { family } = event.target as SatChart;
+    this.setView(family, { pinned: false, min: event.detail?.min, max: event.detail?.max });
     this.version += 1;
   };
+
+  private viewOf({ against = '' }: Family): View {
+    return this.views.get(against) ?? everything;
+  }
+
+  private setView(family: Family, change: Partial<View>): void {
+    const view = { ...this.viewOf(family), ...change };
+    this.views = new Map(this.views).set(family.against ?? '', view);
+  }
 
   private onKey(event: KeyboardEvent): void {
     const typing = event.target instanceof HTMLElement && event.target.closest('vscode-text-field') !== null;
@@ -285,10 +305,15 @@ export class SatPanel extends LitElement {
       this.showKeys = !this.showKeys;
     } else if (event.key === 'Escape') {
       this.showKeys = false;
-      this.view = { ...this.view, pinned: false, hoverX: undefined };
+      for (const [against, view] of this.views) {
+        this.views = new Map(this.views).set(against, { ...view, pinned: false, hoverX: undefined });
+      }
     }
   }
 }
+
+/** No pointer, no zoom. */
+const everything: View = { hoverX: undefined, pinned: false, min: undefined, max: undefined };
 
 const keysHelp = html`<dl class="keys">
   <dt><kbd>/</kbd></dt>

@@ -1,4 +1,5 @@
 import type { RunView, ToWebview } from '../src/protocol/panel';
+import { familyOf } from './families';
 import type { XY } from './lines';
 
 interface Points {
@@ -32,6 +33,8 @@ export class Store {
         metrics.set(message.metric, points);
         points.steps.splice(message.from, Infinity, ...message.steps);
         points.values.splice(message.from, Infinity, ...message.values);
+        // What was deleted leaves no empty chart.
+        if (points.steps.length === 0) metrics.delete(message.metric);
       }
     }
   }
@@ -64,6 +67,10 @@ export class Store {
   trace({ key, epochs, steps }: RunView, metric: string): XY[] {
     const points = this.points.get(key)?.get(metric);
     if (!points) return [];
+    // Over ε or the attack's steps there is nothing to scale.
+    if (familyOf(metric).against !== undefined) {
+      return points.steps.map((x, i) => ({ x, y: points.values[i] ?? NaN }));
+    }
     const scale = this.inEpochs && epochs !== undefined && steps !== undefined ? epochs / steps : 1;
     return points.steps.map((step, i) => ({ x: step * scale, y: points.values[i] ?? NaN }));
   }

@@ -10,6 +10,7 @@ import { stopRun } from '../lab/stop';
 import { exitCodes, runFiles } from '../protocol/run';
 import { readConfig, withConfigArguments, type ConfigOptions } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
+import { onInterrupt } from './interrupts';
 import { print, UsageError } from './output';
 import { describeRun } from './runsCommands';
 
@@ -91,22 +92,12 @@ function sayEnd(run: Run): void {
 
 /** The first Ctrl-C asks the run to stop, the second ends it at once. */
 function watchInterrupts(run: Run) {
-  let interrupted = 0;
-  const onInterrupt = () => {
-    interrupted += 1;
-    if (interrupted === 1) print.note('Stopping after this step; Ctrl-C again ends it at once.');
-    stopRun(run, interrupted === 1 ? undefined : 0).catch(() => {
+  return onInterrupt((nth) => {
+    if (nth === 1) print.note('Stopping after this step; Ctrl-C again ends it at once.');
+    stopRun(run, nth === 1 ? undefined : 0).catch(() => {
       // It has ended meanwhile, which the loop sees.
     });
-  };
-  process.on('SIGINT', onInterrupt);
-  process.on('SIGTERM', onInterrupt);
-  return {
-    dispose: () => {
-      process.off('SIGINT', onInterrupt);
-      process.off('SIGTERM', onInterrupt);
-    },
-  };
+  });
 }
 
 function progressBar(run: Run) {

@@ -1,32 +1,21 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { buildPrograms, endAll, trainersOf, until } from '../../test/faults/programs';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { trainersOf, until } from '../../test/faults/programs';
+import { useSatCommand, type Ended } from '../../test/faults/satCommand';
 import { identify } from '../lab/processes';
 import { Run } from '../lab/run';
 import { listRuns } from '../lab/store';
 
-let tools: Awaited<ReturnType<typeof buildPrograms>>;
+const { start, sat, tools, ...here } = useSatCommand('sat-cli-');
 let place: string;
 let runsFolder: string;
 let config: string;
-
-beforeAll(async () => {
-  tools = await buildPrograms();
-}, 60_000);
-afterAll(() => tools.remove());
 beforeEach(() => {
-  place = mkdtempSync(join(tmpdir(), 'sat-cli-'));
-  runsFolder = join(place, 'sat-runs');
+  place = here.place();
+  runsFolder = here.runsFolder();
   config = write('one.sat.json', { epochs: 2 });
-});
-afterEach(async () => {
-  await endAll(runsFolder);
-  await sleep(50);
-  rmSync(place, { recursive: true, force: true, maxRetries: 20 });
 });
 
 function write(name: string, content: unknown): string {
@@ -34,26 +23,6 @@ function write(name: string, content: unknown): string {
   writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
   return file;
 }
-
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-/** Starts `sat` in the test's folder, as somebody at a prompt would. */
-function start(args: string[], behaviour = '') {
-  const env: NodeJS.ProcessEnv = { ...process.env, FAKE_TRAINER: behaviour };
-  delete env['SAT_RUNS'];
-  const child = spawn(tools.node, [join(tools.dist, 'sat.js'), ...args], { cwd: place, env });
-  const told = { stdout: '', stderr: '' };
-  child.stdout.on('data', (bytes: Buffer) => (told.stdout += bytes.toString()));
-  child.stderr.on('data', (bytes: Buffer) => (told.stderr += bytes.toString()));
-  const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ code, ...told })));
-  return { child, told, ended };
-}
-
-const sat = (...args: string[]) => start(args).ended;
 
 const json = ({ stdout }: Ended) => JSON.parse(stdout) as Record<string, unknown>;
 
@@ -207,7 +176,7 @@ describe('where runs are kept', { timeout: 30_000 }, () => {
     const id = await completed();
     mkdirSync(join(place, 'a', 'b'), { recursive: true });
     const list = async (cwd: string, env: Record<string, string>, ...args: string[]) => {
-      const child = spawn(tools.node, [join(tools.dist, 'sat.js'), 'list', '--json', ...args], {
+      const child = spawn(tools().node, [join(tools().dist, 'sat.js'), 'list', '--json', ...args], {
         cwd,
         env: { ...process.env, SAT_RUNS: '', ...env },
       });

@@ -1,54 +1,25 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { buildPrograms, endAll, trainersOf, until } from '../../test/faults/programs';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { trainersOf, until } from '../../test/faults/programs';
+import { useSatCommand, type Ended } from '../../test/faults/satCommand';
 import { identify } from '../lab/processes';
 import type { Run } from '../lab/run';
 import { listRuns } from '../lab/store';
 import { unfinishedSweeps } from '../lab/sweepClaim';
 
-let tools: Awaited<ReturnType<typeof buildPrograms>>;
+const { start, sat, tools, ...here } = useSatCommand('sat-sweep-');
 let place: string;
 let runsFolder: string;
-
-beforeAll(async () => {
-  tools = await buildPrograms();
-}, 60_000);
-afterAll(() => tools.remove());
 beforeEach(() => {
-  place = mkdtempSync(join(tmpdir(), 'sat-sweep-'));
-  runsFolder = join(place, 'sat-runs');
+  place = here.place();
+  runsFolder = here.runsFolder();
   write({ epochs: 2, sweep: { 'data.noise': [{ type: 'corrupted_label', rate: 0.4 }, null], seed: [0, 1] } });
-});
-afterEach(async () => {
-  await endAll(runsFolder);
-  await sleep(50);
-  rmSync(place, { recursive: true, force: true, maxRetries: 20 });
 });
 
 const write = (content: object, name = 'grid.sat.json') => writeFileSync(join(place, name), JSON.stringify(content));
-
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function start(args: string[], behaviour = '') {
-  const env: NodeJS.ProcessEnv = { ...process.env, FAKE_TRAINER: behaviour };
-  delete env['SAT_RUNS'];
-  const child = spawn(tools.node, [join(tools.dist, 'sat.js'), ...args], { cwd: place, env });
-  const told = { stdout: '', stderr: '' };
-  child.stdout.on('data', (bytes: Buffer) => (told.stdout += bytes.toString()));
-  child.stderr.on('data', (bytes: Buffer) => (told.stderr += bytes.toString()));
-  const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ code, ...told })));
-  return { child, told, ended };
-}
-
-const sat = (...args: string[]) => start(args).ended;
 
 interface Document {
   group: string;
@@ -222,7 +193,7 @@ describe('sat presets', () => {
     const { code, stdout } = await sat('presets', '--json');
     expect(code).toBe(0);
     const { presets } = JSON.parse(stdout) as { presets: { name: string; isSweep: boolean; notes: string }[] };
-    const names = readdirSync(join(tools.dist, '../media/presets')).map((file) => file.replace('.sat.json', ''));
+    const names = readdirSync(join(tools().dist, '../media/presets')).map((file) => file.replace('.sat.json', ''));
     expect(presets.map(({ name }) => name)).toEqual(names.sort());
     expect(presets.find(({ name }) => name === 'digits-noise-table-small')).toMatchObject({ isSweep: true });
   });

@@ -6,6 +6,7 @@ import { settingWords, sweepTable, type Spread, type SweepRow } from '../lab/swe
 import { exitCodes } from '../protocol/run';
 import { readConfig, withConfigArguments, type ConfigOptions } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
+import { onInterrupt } from './interrupts';
 import { print, table, UsageError } from './output';
 
 interface SweepOptions extends CommonOptions, ConfigOptions {
@@ -117,20 +118,10 @@ function statusLine() {
 
 /** The first Ctrl-C stops the runs gracefully, the second at once. */
 function watchInterrupts(sweep: Sweep) {
-  let interrupted = 0;
-  const onInterrupt = () => {
-    interrupted += 1;
-    if (interrupted === 1) print.note('\nStopping what runs after its step; Ctrl-C again ends it at once.');
-    void sweep.stop(interrupted === 1 ? undefined : 0);
-  };
-  process.on('SIGINT', onInterrupt);
-  process.on('SIGTERM', onInterrupt);
-  return {
-    dispose: () => {
-      process.off('SIGINT', onInterrupt);
-      process.off('SIGTERM', onInterrupt);
-    },
-  };
+  return onInterrupt((nth) => {
+    if (nth === 1) print.note('\nStopping what runs after its step; Ctrl-C again ends it at once.');
+    void sweep.stop(nth === 1 ? undefined : 0);
+  });
 }
 
 function describeSweep({ plan, cells }: Sweep): Record<string, unknown> {
@@ -150,18 +141,24 @@ function describeSweep({ plan, cells }: Sweep): Record<string, unknown> {
   };
 }
 
+/** Columns of the table. Those after the first two stand in it where any row has a value. */
+const columns = [
+  ['test accuracy, best', 'testAccuracyBest'],
+  ['last', 'testAccuracyLast'],
+  ['at best validation', 'testAccuracyAtBestValidation'],
+  ['label recovery', 'labelRecovery'],
+  ['AURC', 'riskCoverageArea'],
+] as const;
+
 function resultTable(rows: readonly SweepRow[]): string {
   const paths = Object.keys(rows[0]?.settings ?? {});
-  const recovered = rows.some(({ labelRecovery }) => labelRecovery !== null);
-  const head = [...paths, 'test accuracy, best', 'last', ...(recovered ? ['label recovery'] : []), 'n'];
-  const body = rows.map(({ settings, n, testAccuracyBest, testAccuracyLast, labelRecovery }) => [
-    ...paths.map((path) => settingWords(settings[path])),
-    spreadWords(testAccuracyBest),
-    spreadWords(testAccuracyLast),
-    ...(recovered ? [spreadWords(labelRecovery)] : []),
-    String(n),
+  const shown = columns.filter(([, key], i) => i < 2 || rows.some((row) => row[key] !== null));
+  const body = rows.map((row) => [
+    ...paths.map((path) => settingWords(row.settings[path])),
+    ...shown.map(([, key]) => spreadWords(row[key])),
+    String(row.n),
   ]);
-  return table(head, body);
+  return table([...paths, ...shown.map(([name]) => name), 'n'], body);
 }
 
 /** "87.4 ± 0.3 %" */

@@ -1,13 +1,16 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
+import { restoreEvaluation, stopEvaluation, trashEvaluation, type Evaluation } from '../lab/evaluate';
 import { resumeRun } from '../lab/launch';
 import { rerun, type Difference } from '../lab/rerun';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
 import { runsFolderOf } from '../lab/store';
 import { restoreRun, trashRun } from '../lab/trash';
-import { runFiles } from '../protocol/run';
+import { evaluationFiles } from '../protocol/evaluation';
+import { runFiles, type RunStatus } from '../protocol/run';
+import { evaluateCommand, evaluationName, resumeEvaluation, type Target } from './evaluateCheckpoint';
 import type { Lab } from './lab';
 import type { PanelManager } from './panel';
 import { installRuntimeCommand, removeRuntimeCommand, showRuntimeCommand } from './runtime';
@@ -26,7 +29,18 @@ interface Parts {
 
 /** Registers every command of the manifest. An error is shown in words; nothing fails in silence. */
 export function registerCommands(parts: Parts): vscode.Disposable {
-  const { lab, sweeps, tree, panel, state } = parts;
+  const { lab, sweeps, tree, view, panel, state } = parts;
+  const onEvaluation =
+    (open: readonly RunStatus[], action: (one: OfRun<Evaluation>) => void | Promise<void>) =>
+    async (node?: unknown) => {
+      const one = evaluationOf(node) ?? (await pickEvaluation(lab, open));
+      if (one) await action(one);
+    };
+  const showInTree = async ({ run, checkpoint }: Target) => {
+    if (!view.visible) return;
+    // Only a convenience: the row may be hidden by the filter.
+    await view.reveal(tree.checkpointNode(run, checkpoint), { expand: true, select: false }).then(undefined, () => {});
+  };
   const onRun = (action: (run: Run) => void | Promise<void>) => async (node?: unknown) => {
     const run = runOf(node) ?? (await pickRun(lab));
     if (run) await action(run);
@@ -91,6 +105,43 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       const file = [runFiles.log, runFiles.metrics].map((name) => join(run.folder, name)).find(existsSync);
       if (file) await vscode.window.showTextDocument(vscode.Uri.file(file));
     }),
+    evaluateCheckpoint: (node, selection) => {
+      const nodes = Array.isArray(selection) && selection.length > 0 ? selection : [node];
+      return evaluateCommand(
+        lab,
+        state,
+        nodes.map(targetOf).filter((target) => target !== undefined),
+        showInTree,
+      );
+    },
+    stopEvaluation: onEvaluation(['running'], ({ evaluation }) => stopEvaluation(evaluation)),
+    resumeEvaluation: onEvaluation(['stopped', 'failed', 'lost', 'queued'], ({ evaluation }) =>
+      resumeEvaluation(lab, evaluation),
+    ),
+    deleteEvaluation: onEvaluation(
+      ['completed', 'stopped', 'failed', 'lost', 'queued'],
+      async ({ run, evaluation }) => {
+        await trashEvaluation(evaluation);
+        await lab.look(run);
+        const undo = vscode.l10n.t('Undo');
+        // Not awaited: the message may stay for as long as it likes.
+        void vscode.window
+          .showInformationMessage(vscode.l10n.t('{0} is in the trash.', evaluationName(evaluation)), undo)
+          .then(async (choice) => {
+            if (choice !== undo) return;
+            await restoreEvaluation(evaluation);
+            await lab.look(run);
+          });
+      },
+    ),
+    revealEvaluation: onEvaluation([], ({ evaluation }) => {
+      void vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(evaluation.folder));
+    }),
+    showEvaluationLog: onEvaluation([], async ({ evaluation: { folder } }) => {
+      const files = [evaluationFiles.log, evaluationFiles.events].map((name) => join(folder, name));
+      const file = files.find((name) => existsSync(name) && statSync(name).size > 0);
+      if (file) await vscode.window.showTextDocument(vscode.Uri.file(file));
+    }),
     filter: async () => {
       const text = await vscode.window.showInputBox({
         title: vscode.l10n.t('Filter Runs'),
@@ -124,6 +175,37 @@ function runOf(node: unknown): Run | undefined {
   // Commands come from the tree, the panel, notifications and the palette; only the first three name a run.
   if (typeof node !== 'object' || node === null || !('run' in node)) return undefined;
   return node.run as Run;
+}
+
+/** What a checkpoint's row in the tree stands for. */
+function targetOf(node: unknown): Target | undefined {
+  if (typeof node !== 'object' || node === null || !('kind' in node) || node.kind !== 'checkpoint') return undefined;
+  const { run, checkpoint } = node as Extract<Node, { kind: 'checkpoint' }>;
+  return { run, checkpoint };
+}
+
+interface OfRun<T> {
+  run: Run;
+  evaluation: T;
+}
+
+/** What an evaluation's row in the tree stands for. */
+function evaluationOf(node: unknown): OfRun<Evaluation> | undefined {
+  if (typeof node !== 'object' || node === null || !('kind' in node) || node.kind !== 'evaluation') return undefined;
+  const { run, evaluation } = node as Extract<Node, { kind: 'evaluation' }>;
+  return { run, evaluation };
+}
+
+/** @param open which may be meant */
+async function pickEvaluation(lab: Lab, open: readonly RunStatus[]): Promise<OfRun<Evaluation> | undefined> {
+  await lab.load();
+  const all = lab.runs.flatMap((run) => run.evaluations.map((evaluation) => ({ run, evaluation })));
+  const items = all
+    .filter(({ evaluation }) => open.includes(evaluation.status))
+    .map((one) => ({ label: evaluationName(one.evaluation), description: one.run.name, one }));
+  const placeHolder =
+    items.length > 0 ? vscode.l10n.t('Which evaluation?') : vscode.l10n.t('There is no such evaluation.');
+  return (await vscode.window.showQuickPick(items, { placeHolder }))?.one;
 }
 
 /** The sweep that a group of the tree stands for, and how its newest run says to go on with it. */

@@ -4,6 +4,7 @@ import { distinguishingLabels, methodLabel } from '../lab/labels';
 import type { Run } from '../lab/run';
 import type { RunView } from '../protocol/panel';
 import { configSchema } from '../protocol/config';
+import { methodForModel } from '../protocol/widthAdjustment';
 
 /** "epoch 3/40 · 2 min left", "failed: loss is NaN at step 812", "stopped at epoch 3/40", "" for completed. */
 export function stateWords(run: Run): string {
@@ -83,7 +84,8 @@ export function labelsFor(runs: readonly Run[], shown: readonly Run[]): RunLabel
 /** What the panel shows of a run. */
 export function viewOf(run: Run, { inGroup, amongShown }: RunLabels): RunView {
   const config: Record<string, unknown> = run.record?.config ?? {};
-  const parsed = configSchema.safeParse(config);
+  const parsed = configSchema.safeParse(config).data;
+  const method = parsed && methodForModel(parsed.method, parsed.model);
   const { epochs, steps } = run.progress;
   return {
     key: run.folder,
@@ -96,9 +98,10 @@ export function viewOf(run: Run, { inGroup, amongShown }: RunLabels): RunView {
     status: run.status,
     state: stateWords(run),
     headline: headlineWords(run),
+    runtime: run.runtime ?? '',
     ...(epochs === undefined ? {} : { epochs }),
     ...(steps === undefined ? {} : { steps }),
-    ...(parsed.success && 'startEpoch' in parsed.data.method ? { startEpoch: parsed.data.method.startEpoch } : {}),
+    ...(method && 'startEpoch' in method ? { startEpoch: method.startEpoch } : {}),
   };
 }
 

@@ -64,6 +64,11 @@ export class Lab implements vscode.Disposable {
     return this.watcher.scan();
   }
 
+  /** Looks at one run again. */
+  look(run: Run): Promise<void> {
+    return this.watcher.look(run);
+  }
+
   /** Where a workspace folder keeps its runs. */
   runsFolderOf(folder: vscode.WorkspaceFolder): string {
     const setting = vscode.workspace.getConfiguration('satLab', folder).get<string>('runsFolder', '');

@@ -21,3 +21,24 @@ export function lastChoices(state: vscode.Memento): Choices {
 export async function rememberChoices(state: vscode.Memento, choices: Choices): Promise<void> {
   await state.update(choicesKey, choices);
 }
+
+/** What was chosen last in Evaluate Checkpoint. */
+const evaluationChoicesSchema = z.object({
+  attack: z.string().optional(),
+  /** As it is shown: one radius, or several with commas. */
+  epsilon: z.string().optional(),
+  /** 0: all. */
+  limit: z.int().optional(),
+});
+export type EvaluationChoices = z.output<typeof evaluationChoicesSchema>;
+
+const evaluationChoicesKey = 'satLab.evaluationChoices';
+
+export function lastEvaluationChoices(state: vscode.Memento): EvaluationChoices {
+  const stored = evaluationChoicesSchema.safeParse(state.get(evaluationChoicesKey));
+  return stored.success ? stored.data : {};
+}
+
+export async function rememberEvaluationChoices(state: vscode.Memento, choices: EvaluationChoices): Promise<void> {
+  await state.update(evaluationChoicesKey, choices);
+}

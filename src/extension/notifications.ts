@@ -1,10 +1,13 @@
 import * as vscode from 'vscode';
+import type { Evaluation } from '../lab/evaluate';
+import { resultWords, warningsOf } from '../lab/robustness';
 import type { Run } from '../lab/run';
 import type { RunStatus } from '../protocol/run';
 import { headlineWords, stateWords } from './describe';
+import { evaluationName } from './evaluateCheckpoint';
 import type { Lab } from './lab';
 
-/** Says once when a run that was seen running ends or fails, unless the panel is in view and shows it anyway. */
+/** Says once when a run or an evaluation that was seen running ends or fails, unless the panel is in view and shows it anyway. */
 export class Notifications implements vscode.Disposable {
   private readonly seen = new Map<string, RunStatus>();
   private readonly subscriptions: vscode.Disposable[];
@@ -24,6 +27,7 @@ export class Notifications implements vscode.Disposable {
   }
 
   private look(run: Run): void {
+    for (const evaluation of run.evaluations) this.lookAt(evaluation, run);
     const before = this.seen.get(run.folder);
     this.seen.set(run.folder, run.status);
     if (before !== 'running' || run.status === 'running' || this.shownInPanel(run)) return;
@@ -33,6 +37,42 @@ export class Notifications implements vscode.Disposable {
       void this.completed(run);
     } else if (run.status === 'failed' || run.status === 'lost') {
       void this.failed(run);
+    }
+  }
+
+  private lookAt(evaluation: Evaluation, run: Run): void {
+    const { folder, status } = evaluation;
+    const before = this.seen.get(folder);
+    this.seen.set(folder, status);
+    if (before !== 'running') return;
+    const name = evaluationName(evaluation);
+    if (status === 'completed') {
+      const warnings = warningsOf(evaluation, run.evaluations);
+      const message = vscode.l10n.t('{0}: {1} of {2}', name, resultWords(evaluation), run.name);
+      // In view the panel shows the result, but not what is to be said against it.
+      if (warnings.length > 0) void vscode.window.showWarningMessage(`${message}. ${warnings.join(' ')}`);
+      else if (!this.shownInPanel(run)) void vscode.window.showInformationMessage(message);
+    } else if (status === 'stopped') {
+      void this.offerResume(evaluation, run);
+    } else if (status === 'failed' || status === 'lost') {
+      void this.evaluationFailed(evaluation, run);
+    }
+  }
+
+  private async offerResume(evaluation: Evaluation, run: Run): Promise<void> {
+    const resume = vscode.l10n.t('Resume');
+    const message = vscode.l10n.t('{0} was stopped. What is done is kept.', evaluationName(evaluation));
+    if ((await vscode.window.showInformationMessage(message, resume)) === resume) {
+      await vscode.commands.executeCommand('satLab.resumeEvaluation', { kind: 'evaluation', run, evaluation });
+    }
+  }
+
+  private async evaluationFailed(evaluation: Evaluation, run: Run): Promise<void> {
+    const log = vscode.l10n.t('Show Log');
+    const { status, statusNote } = evaluation;
+    const why = statusNote === undefined ? status : `${status}: ${statusNote}`;
+    if ((await vscode.window.showErrorMessage(`${evaluationName(evaluation)}: ${why}`, log)) === log) {
+      await vscode.commands.executeCommand('satLab.showEvaluationLog', { kind: 'evaluation', run, evaluation });
     }
   }
 

@@ -192,7 +192,16 @@ class Panel implements vscode.Disposable {
   }
 
   private sendPoints(run: Run): void {
-    for (const [metric, series] of run.series) {
+    const { drawnSeries } = run;
+    for (const key of this.sent.keys()) {
+      const [folder, metric = ''] = key.split('\n');
+      if (folder !== run.folder || drawnSeries.has(metric)) continue;
+      // An evaluation was deleted, or another ε took its curve's name.
+      this.sent.delete(key);
+      const none = new Float64Array();
+      this.channel.send({ type: 'points', run: run.folder, metric, from: 0, steps: none, values: none });
+    }
+    for (const [metric, series] of drawnSeries) {
       const key = `${run.folder}\n${metric}`;
       const sent = this.sent.get(key) ?? new SentSeries();
       this.sent.set(key, sent);

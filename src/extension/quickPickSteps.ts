@@ -13,6 +13,8 @@ export interface Step<T> {
   items: readonly Choice<T>[] | Promise<readonly Choice<T>[]>;
   /** The value that stands first and is taken with Enter. */
   preferred?: T | undefined;
+  /** Makes an item of what was typed, where something else than the items may be meant. */
+  typed?: ((text: string) => Choice<T> | undefined) | undefined;
 }
 
 export const back = Symbol('back');
@@ -35,8 +37,13 @@ export async function askStep<T>(step: Step<T>): Promise<T | typeof back | undef
       picker.busy = true;
       Promise.resolve(step.items).then((items) => {
         const first = items.filter(({ value }) => value === step.preferred);
-        picker.items = [...first, ...items.filter(({ value }) => value !== step.preferred)];
+        const ordered = [...first, ...items.filter(({ value }) => value !== step.preferred)];
+        picker.items = ordered;
         picker.busy = false;
+        picker.onDidChangeValue((text) => {
+          const own = step.typed?.(text);
+          if (step.typed) picker.items = own ? [{ ...own, alwaysShow: true }, ...ordered] : ordered;
+        });
       }, reject);
     });
   } finally {

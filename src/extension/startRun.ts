@@ -35,10 +35,11 @@ async function workspaceFolder(): Promise<vscode.WorkspaceFolder | undefined> {
 }
 
 /** Launching executes what the workspace says; browsing does not. @returns whether it may go on */
-async function trusted(): Promise<boolean> {
+export async function trusted(
+  message = vscode.l10n.t('Starting a run needs a trusted workspace. Runs can be looked at without.'),
+): Promise<boolean> {
   if (vscode.workspace.isTrusted) return true;
   const manage = vscode.l10n.t('Manage Trust');
-  const message = vscode.l10n.t('Starting a run needs a trusted workspace. Runs can be looked at without.');
   if ((await vscode.window.showWarningMessage(message, manage)) === manage) {
     await vscode.commands.executeCommand('workbench.trust.manage');
   }

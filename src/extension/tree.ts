@@ -1,9 +1,14 @@
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import type { Evaluation } from '../lab/evaluate';
 import { formatDuration, formatMetric, metricWords } from '../lab/format';
+import { attackSettings, attackTitle, countWords, resultWords, strongestFirst, warningsOf } from '../lab/robustness';
 import type { Run, RunCheckpoint } from '../lab/run';
 import { sweepProgress } from '../lab/sweep';
 import type { RunStatus } from '../protocol/run';
 import { bestWords, groupOf, headlineWords, labelsByRun, stateWords } from './describe';
+import { doneShare, progressWords } from './evaluateCheckpoint';
 import type { Lab } from './lab';
 import type { Sweeps } from './sweeps';
 
@@ -23,7 +28,13 @@ interface CheckpointNode {
   run: Run;
   checkpoint: RunCheckpoint;
 }
-export type Node = GroupNode | RunNode | CheckpointNode;
+interface EvaluationNode {
+  kind: 'evaluation';
+  run: Run;
+  checkpoint: RunCheckpoint;
+  evaluation: Evaluation;
+}
+export type Node = GroupNode | RunNode | CheckpointNode | EvaluationNode;
 
 const icons: Record<RunStatus, vscode.ThemeIcon> = {
   queued: new vscode.ThemeIcon('clock'),
@@ -86,12 +97,18 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     if (node.kind === 'run') {
       return node.run.checkpoints.map((checkpoint) => ({ kind: 'checkpoint', run: node.run, checkpoint }));
     }
+    if (node.kind === 'checkpoint') {
+      const { run, checkpoint } = node;
+      const evaluations = strongestFirst(run.evaluationsOf(checkpoint));
+      return evaluations.map((evaluation) => ({ kind: 'evaluation', run, checkpoint, evaluation }));
+    }
     return [];
   }
 
   getParent(node: Node): Node | undefined {
     if (node.kind === 'run') return this.groups.includes(node.group) ? node.group : undefined;
-    return node.kind === 'checkpoint' ? this.nodes.get(node.run) : undefined;
+    if (node.kind === 'checkpoint') return this.nodes.get(node.run);
+    return node.kind === 'evaluation' ? { ...node, kind: 'checkpoint' } : undefined;
   }
 
   getTreeItem(node: Node): vscode.TreeItem {
@@ -102,7 +119,14 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
         return this.runItem(node);
       case 'checkpoint':
         return checkpointItem(node);
+      case 'evaluation':
+        return evaluationItem(node);
     }
+  }
+
+  /** Where a checkpoint stands in the tree. */
+  checkpointNode(run: Run, checkpoint: RunCheckpoint): Node {
+    return { kind: 'checkpoint', run, checkpoint };
   }
 
   nodeFor(run: Run): RunNode | undefined {
@@ -170,7 +194,9 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     );
     item.id = run.folder;
     const state = stateWords(run);
-    item.description = [headlineWords(run), state || bestWords(run)].filter((part) => part !== '').join('  ');
+    item.description = [headlineWords(run), state || bestWords(run), evaluatingWords(run)]
+      .filter((part) => part !== '')
+      .join('  ');
     item.iconPath = icons[run.status];
     item.contextValue = `run.${run.status}`;
     item.accessibilityInformation = { label: `${label}, ${run.status}, ${item.description}` };
@@ -180,21 +206,133 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   }
 }
 
+/** "evaluating epoch-40": what is at work below a row that may be closed. */
+function evaluatingWords(run: Run): string {
+  const running = run.evaluations.filter(({ status }) => status === 'running');
+  const names = running.map(({ checkpoint }) => basename(checkpoint, '.safetensors'));
+  return names.length === 0 ? '' : vscode.l10n.t('evaluating {0}', [...new Set(names)].join(', '));
+}
+
 /** How many runs the sweep asks for that a group is of; undefined when it is of none. */
 function sizeOf({ runs: [newest] }: GroupNode): number | undefined {
   return newest?.record?.groupSize ?? undefined;
 }
 
+/** How many results stand in a checkpoint's row; the others are below it. */
+const resultsInRow = 2;
+
 function checkpointItem({ run, checkpoint }: CheckpointNode): vscode.TreeItem {
   const label = checkpoint.name === 'best' ? `best (epoch ${checkpoint.epoch})` : checkpoint.name;
-  const item = new vscode.TreeItem(label);
+  const evaluations = strongestFirst(run.evaluationsOf(checkpoint));
+  const item = new vscode.TreeItem(
+    label,
+    evaluations.length > 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
+  );
   item.id = checkpoint.path;
-  if (checkpoint.headline !== undefined && run.headline)
-    item.description = formatMetric(run.headline, checkpoint.headline);
-  item.iconPath = new vscode.ThemeIcon(checkpoint.name === 'best' ? 'star-empty' : 'save');
-  item.contextValue = 'checkpoint';
-  item.tooltip = checkpoint.path;
+  const { headline } = run;
+  const running = evaluations.filter(({ status }) => status === 'running');
+  const results = evaluations.filter(({ record }) => record?.counts && record.attack.name !== 'none');
+  const kept = existsSync(checkpoint.path);
+  item.description = [
+    ...(checkpoint.headline !== undefined && headline ? [formatMetric(headline, checkpoint.headline)] : []),
+    ...running.map((evaluation) => `${titleOf(evaluation)} ${Math.floor(doneShare(evaluation) * 100)} %…`),
+    ...results.slice(0, resultsInRow).map((evaluation) => `${titleOf(evaluation)} ${resultWords(evaluation)}`),
+    ...(kept ? [] : [vscode.l10n.t('file not kept')]),
+  ].join('  ');
+  if (running.length > 0) item.iconPath = icons.running;
+  else item.iconPath = new vscode.ThemeIcon(checkpoint.name === 'best' ? 'star-empty' : 'save');
+  item.contextValue = kept ? 'checkpoint' : 'checkpoint.gone';
+  item.accessibilityInformation = { label: `${label}, ${item.description}` };
+  item.tooltip = checkpointTooltip(checkpoint, evaluations);
   return item;
+}
+
+function evaluationItem({ run, checkpoint, evaluation }: EvaluationNode): vscode.TreeItem {
+  const { record, status, statusNote, id } = evaluation;
+  const siblings = run.evaluationsOf(checkpoint);
+  const label = titleOf(evaluation);
+  const item = new vscode.TreeItem(label);
+  item.id = `${checkpoint.path}\n${id}`;
+  const settings = attackSettings(record?.attack ?? { name: '' });
+  item.description = [evaluationWords(evaluation), settings].filter((part) => part !== '').join('  ');
+  const warnings = warningsOf(evaluation, siblings);
+  item.iconPath =
+    status === 'completed' && warnings.length > 0
+      ? new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'))
+      : icons[status];
+  item.contextValue = `evaluation.${status}`;
+  const spoken = [label, status, item.description, ...warnings];
+  item.accessibilityInformation = { label: spoken.join(', ') };
+  const tooltip = evaluationTable([evaluation]);
+  if (statusNote) tooltip.appendMarkdown('\n\n').appendText(`${status}: ${statusNote}`);
+  item.tooltip = withWarnings(tooltip, warnings);
+  return item;
+}
+
+function titleOf({ record }: Evaluation): string {
+  return attackTitle(record?.attack ?? { name: '' });
+}
+
+/** "41.2 % ± 1.4 (1,000)", "34 % · 41.3 % ± 2.1 so far · 3 min left", "stopped at 34 %". */
+function evaluationWords(evaluation: Evaluation): string {
+  const { status } = evaluation;
+  switch (status) {
+    case 'completed':
+      return resultWords(evaluation);
+    case 'running':
+      return progressWords(evaluation);
+    case 'queued':
+      return vscode.l10n.t('not begun');
+    default: {
+      const done = Math.floor(doneShare(evaluation) * 100);
+      return done > 0 ? vscode.l10n.t('{0} at {1} %', status, done) : status;
+    }
+  }
+}
+
+function checkpointTooltip({ path }: RunCheckpoint, evaluations: readonly Evaluation[]): vscode.MarkdownString {
+  const complete = evaluations.filter(({ record }) => record?.counts);
+  if (complete.length === 0) return new vscode.MarkdownString().appendText(path);
+  const text = evaluationTable(complete);
+  const warnings = complete.flatMap((evaluation) => warningsOf(evaluation, complete));
+  return withWarnings(text, [...new Set(warnings)])
+    .appendMarkdown('\n\n')
+    .appendText(path);
+}
+
+/** Counts and the 95 % interval of each. */
+function evaluationTable(evaluations: readonly Evaluation[]): vscode.MarkdownString {
+  const text = new vscode.MarkdownString(undefined, true);
+  const heads = [
+    vscode.l10n.t('Attack'),
+    vscode.l10n.t('Ball'),
+    vscode.l10n.t('Robust'),
+    vscode.l10n.t('95 % interval'),
+    vscode.l10n.t('Natural'),
+    vscode.l10n.t('Images'),
+  ];
+  text.appendMarkdown(`| ${heads.join(' | ')} |\n|---|---|--:|--:|--:|--:|\n`);
+  for (const evaluation of evaluations) {
+    const { record, robust } = evaluation;
+    const counts = record?.counts;
+    const percent = (share: number) => (share * 100).toFixed(1);
+    const cells = [
+      titleOf(evaluation),
+      attackSettings(record?.attack ?? { name: '' }),
+      robust ? `${percent(robust.share)} %` : '',
+      robust ? `${robust.interval.map(percent).join(' – ')} %` : '',
+      counts ? `${percent(counts.correct / counts.total)} %` : '',
+      counts ? countWords(counts.total) : '',
+    ];
+    for (const cell of cells) text.appendMarkdown('| ').appendText(cell.replace(/[|\n]/g, ' ')).appendMarkdown(' ');
+    text.appendMarkdown('|\n');
+  }
+  return text;
+}
+
+function withWarnings(text: vscode.MarkdownString, warnings: readonly string[]): vscode.MarkdownString {
+  for (const warning of warnings) text.appendMarkdown('\n\n$(warning) ').appendText(warning);
+  return text;
 }
 
 function runTooltip(run: Run): vscode.MarkdownString {

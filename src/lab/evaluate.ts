@@ -72,6 +72,22 @@ export class Evaluation {
     return Object.fromEntries([...this.reader.series].map(([name, { values }]) => [name, values.at(-1) ?? NaN]));
   }
 
+  /**
+   * The share of robust images so far with its 95 % interval, all in [0, 1]: counted at the end, before it an estimate
+   * from the images that were attacked. Undefined before the first batch.
+   */
+  get robust(): { share: number; interval: [number, number] } | undefined {
+    const counts = this.record?.counts;
+    if (counts) return { share: shareOf(counts), interval: shareInterval(counts.robust, counts.total) };
+    const { batch, batches } = this.progress;
+    for (const [metric, { images }] of this.reader.about) {
+      const share = this.reader.series.get(metric)?.values.at(-1);
+      const seen = Math.round((images * batch) / (batches ?? Infinity));
+      if (share !== undefined && seen > 0) return { share, interval: shareInterval(share * seen, seen) };
+    }
+    return undefined;
+  }
+
   /** What the trainer had to say, warnings of gradient masking among it. */
   get log(): readonly string[] {
     return this.reader.log;
@@ -109,16 +125,33 @@ export class Evaluation {
   }
 }
 
+/** Follows the evaluations in one folder. Those that are complete do not change, and are read once. */
+export class Evaluations {
+  private readonly known = new Map<string, Evaluation>();
+
+  constructor(readonly folder: string) {}
+
+  /** Oldest first. */
+  get all(): Evaluation[] {
+    return [...this.known.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).filter(({ record }) => record !== undefined);
+  }
+
+  async refresh(): Promise<void> {
+    const names = (await readdir(this.folder).catch(() => [])).filter((name) => !name.startsWith('.'));
+    for (const name of this.known.keys()) if (!names.includes(name)) this.known.delete(name);
+    for (const name of names) {
+      if (!this.known.has(name)) this.known.set(name, new Evaluation(join(this.folder, name)));
+    }
+    const open = [...this.known.values()].filter(({ status }) => status !== 'completed');
+    await Promise.all(open.map((evaluation) => evaluation.refresh()));
+  }
+}
+
 /** All evaluations beside a checkpoint, oldest first. @param checkpoint absolute path */
 export async function evaluationsBeside(checkpoint: string): Promise<Evaluation[]> {
-  const folder = join(ownerOf(checkpoint), evaluationsFolder);
-  const names = await readdir(folder).catch(() => []);
-  const evaluations = names
-    .filter((name) => !name.startsWith('.'))
-    .sort()
-    .map((name) => new Evaluation(join(folder, name)));
-  await Promise.all(evaluations.map((evaluation) => evaluation.refresh()));
-  return evaluations.filter(({ record }) => record !== undefined);
+  const evaluations = new Evaluations(join(ownerOf(checkpoint), evaluationsFolder));
+  await evaluations.refresh();
+  return evaluations.all;
 }
 
 /**
@@ -218,6 +251,23 @@ export async function stopEvaluation(evaluation: Evaluation): Promise<void> {
   await writeFile(join(evaluation.folder, evaluationFiles.stopRequest), '');
 }
 
+/** Where deleted evaluations of a run wait, among the others: they can be taken back. */
+const trashName = '.trash';
+
+/** @throws Error in words while it runs */
+export async function trashEvaluation(evaluation: Evaluation): Promise<void> {
+  const running = await evaluation.process();
+  if (running && isAlive(running)) throw new Error(`The evaluation ${evaluation.id} is running. Stop it first.`);
+  const trash = join(dirname(evaluation.folder), trashName);
+  await mkdir(trash, { recursive: true });
+  await rename(evaluation.folder, join(trash, evaluation.id));
+}
+
+/** Takes an evaluation out of the trash, to where it was. */
+export async function restoreEvaluation({ folder, id }: Pick<Evaluation, 'folder' | 'id'>): Promise<void> {
+  await rename(join(dirname(folder), trashName, id), folder);
+}
+
 /**
  * The checkpoints that somebody means in a run's folder.
  * @param which `latest`, `best`, a name such as `epoch-10`, epochs such as `71-100`, or several of these with commas
@@ -262,7 +312,7 @@ export function shareInterval(successes: number, total: number): [number, number
 }
 
 /** From what is easily withstood to what is not: of two attacks with one ε the later leaves at most as much. */
-const strength = ['none', 'fgsm', 'pgd20', 'apgd-ce', 'autoattack'];
+export const strength = ['none', 'fgsm', 'pgd20', 'apgd-ce', 'autoattack'];
 
 /** By how much a weaker attack may leave less than a stronger one: restarts and random numbers differ. */
 const chance = 0.005;

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { parseEvent, type RunEvent } from '../protocol/events';
+import { parseEvent, type About, type RunEvent } from '../protocol/events';
 import { Series } from './series';
 
 type EventOf<T extends RunEvent['event']> = Extract<RunEvent, { event: T }>;
@@ -12,6 +12,8 @@ const keptLogLines = 200;
  */
 export class MetricsReader {
   series = new Map<string, Series>();
+  /** What robust accuracies were last measured on and with, by metric. */
+  about = new Map<string, About>();
   start: EventOf<'start'> | undefined;
   end: EventOf<'end'> | undefined;
   checkpoints: EventOf<'checkpoint'>[] = [];
@@ -80,6 +82,7 @@ export class MetricsReader {
     this.offset = 0;
     this.partial = Buffer.alloc(0);
     this.series = new Map();
+    this.about = new Map();
     this.checkpoints = [];
     this.log = [];
     this.start = this.end = this.started = this.lastTime = undefined;
@@ -117,6 +120,7 @@ export class MetricsReader {
         for (const [name, value] of Object.entries(event.values)) {
           this.seriesOf(name).set(event.step, event.epoch ?? NaN, value);
         }
+        for (const [name, about] of Object.entries(event.about ?? {})) this.about.set(name, about);
         return;
       case 'checkpoint':
         this.checkpoints = [...this.checkpoints.filter(({ path }) => path !== event.path), event];

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { documentVersion } from '../protocol/config';
+import { evaluationsFolder } from '../protocol/evaluation';
 import {
   exitSchema,
   runFiles,
@@ -11,9 +12,11 @@ import {
   type RunRecord,
   type RunStatus,
 } from '../protocol/run';
+import { Evaluations, type Evaluation } from './evaluate';
 import { describeConfig } from './labels';
 import { MetricsReader } from './metricsReader';
-import type { Series } from './series';
+import { metricWithAbout, robustAgainst, robustByCheckpoint } from './robustness';
+import { Series } from './series';
 import { deriveStatus } from './status';
 
 /** A metric's value at one moment. */
@@ -48,12 +51,18 @@ export class Run {
   problem: string | undefined;
   private exit: ExitRecord | undefined;
   private readonly reader: MetricsReader;
+  private readonly evaluated: Evaluations;
+  /** What complete evaluations come to, and of which: these series are made anew only when others complete. */
+  private curves = { of: '', series: new Map<string, Series>() };
   /** Start time of the process that was found gone, and looked for again. */
   private confirmedLost: string | undefined;
+  /** What was last said to have changed. */
+  private told = '';
   private derived: { status: RunStatus; note?: string } = { status: 'lost' };
 
   constructor(readonly folder: string) {
     this.reader = new MetricsReader(join(folder, runFiles.metrics));
+    this.evaluated = new Evaluations(join(folder, evaluationsFolder));
   }
 
   get id(): string {
@@ -101,6 +110,51 @@ export class Run {
 
   get log(): readonly string[] {
     return this.reader.log;
+  }
+
+  /**
+   * What can be drawn: what the run has told, and what its evaluations came to. Robust accuracies bear what they were
+   * measured with in their names, so that only comparable ones share a curve.
+   */
+  get drawnSeries(): ReadonlyMap<string, Series> {
+    const all = new Map<string, Series>();
+    for (const [name, series] of this.series) {
+      const about = this.reader.about.get(name);
+      all.set(about ? metricWithAbout(name, about) : name, series);
+    }
+    for (const [name, series] of this.evaluationCurves()) {
+      const told = all.get(name);
+      all.set(name, told ? merged(told, series) : series);
+    }
+    return all;
+  }
+
+  private evaluationCurves(): Map<string, Series> {
+    const complete = this.evaluations.filter(({ record }) => record?.counts);
+    const of = complete.map(({ id }) => id).join('\n');
+    if (of !== this.curves.of) {
+      this.curves = { of, series: new Map([...robustByCheckpoint(complete), ...robustAgainst(complete)]) };
+    }
+    return this.curves.series;
+  }
+
+  /** All evaluations of the run's checkpoints, oldest first. */
+  get evaluations(): Evaluation[] {
+    return this.evaluated.all;
+  }
+
+  /** Whether an evaluation is at work, or could go on: it may change while the run does not. */
+  get hasOpenEvaluations(): boolean {
+    return this.evaluations.some(({ status }) => status !== 'completed');
+  }
+
+  /**
+   * Those of one checkpoint as it is now: a `best` that has been replaced since has none, and `latest` is another name
+   * for the newest of the others.
+   */
+  evaluationsOf({ path, step }: Pick<RunCheckpoint, 'path' | 'step'>): Evaluation[] {
+    const names = basename(path) === 'best.safetensors' ? [path] : [path, this.latestCheckpoint];
+    return this.evaluations.filter(({ checkpoint, record }) => names.includes(checkpoint) && record?.step === step);
   }
 
   latest(metric: string): Point | undefined {
@@ -151,7 +205,6 @@ export class Run {
 
   /** Reads what has changed on disk. @returns whether anything that is shown has */
   async refresh(): Promise<boolean> {
-    const before = JSON.stringify([this.derived, this.problem, this.record]);
     let grown = await this.read();
     if (this.isLost() && this.confirmedLost !== this.record?.process?.startTime) {
       // It may have ended while its files were being read; what it told, and its exit, are there in a moment.
@@ -159,7 +212,15 @@ export class Run {
       grown = (await this.read()) || grown;
       if (this.isLost()) this.confirmedLost = this.record?.process?.startTime;
     }
-    return grown || before !== JSON.stringify([this.derived, this.problem, this.record]);
+    // Not what stood there before this call: an evaluation may have been refreshed by who follows it.
+    const before = this.told;
+    this.told = this.described();
+    return grown || before !== this.told;
+  }
+
+  private described(): string {
+    const evaluations = this.evaluations.map(({ id, status, progress }) => [id, status, progress.batch]);
+    return JSON.stringify([this.derived, this.problem, this.record, evaluations]);
   }
 
   private isLost(): boolean {
@@ -167,7 +228,7 @@ export class Run {
   }
 
   private async read(): Promise<boolean> {
-    await Promise.all([this.readRecord(), this.readExit()]);
+    await Promise.all([this.readRecord(), this.readExit(), this.evaluated.refresh()]);
     const grown = await this.reader.poll();
     // What an earlier part of a resumed run said of its end holds no more, also before the new part has begun.
     const resumed = this.record?.resumes.at(-1);
@@ -219,6 +280,15 @@ export class Run {
     const parsed = exitSchema.safeParse(await readJson(join(this.folder, runFiles.exit)));
     this.exit = parsed.success ? parsed.data : undefined;
   }
+}
+
+/** Points of both; of one step the second's. */
+function merged(a: Series, b: Series): Series {
+  const both = new Series();
+  for (const { steps, epochs, values } of [a, b]) {
+    steps.forEach((step, i) => both.set(step, epochs[i] ?? NaN, values[i] ?? NaN));
+  }
+  return both;
 }
 
 async function readJson(file: string): Promise<unknown> {

@@ -10,15 +10,19 @@ import { settingWords, sweepTable } from './sweepTable';
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
 
-/** A run that has told of these test accuracies, and of its label recovery. */
-async function runWith(accuracies: number[], recovery?: number): Promise<Run> {
+/** A run that has told of these test accuracies, of its label recovery and of other metrics. */
+async function runWith(accuracies: number[], recovery?: number, others: Record<string, number> = {}): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'sat-table-'));
   folders.push(folder);
   const lines = accuracies.map((accuracy, i) =>
     formatEvent({
       event: 'metrics',
       step: i + 1,
-      values: { 'test/accuracy': accuracy, ...(recovery === undefined ? {} : { 'sat/label_recovery': recovery }) },
+      values: {
+        'test/accuracy': accuracy,
+        ...(recovery === undefined ? {} : { 'sat/label_recovery': recovery }),
+        ...others,
+      },
     }),
   );
   writeFileSync(join(folder, 'metrics.ndjson'), lines.join(''));
@@ -56,7 +60,20 @@ describe('the table of a sweep', () => {
       testAccuracyBest: { mean: 0.6, sd: null },
       testAccuracyLast: { mean: 0.4, sd: null },
       labelRecovery: null,
+      testAccuracyAtBestValidation: null,
+      riskCoverageArea: null,
     });
+  });
+
+  it('takes what else the runs have told at their end', async () => {
+    const more = (atBest: number, aurc: number) => ({ 'test/accuracy_at_best_val': atBest, 'selective/aurc': aurc });
+    const [row] = sweepTable([
+      cell({ seed: 0 }, await runWith([0.9, 0.7], 0.95, more(0.8, 0.02))),
+      cell({ seed: 1 }, await runWith([0.8, 0.6], 0.97, more(0.7, 0.04))),
+    ]);
+    expect(row?.testAccuracyAtBestValidation?.mean).toBeCloseTo(0.75, 12);
+    expect(row?.riskCoverageArea?.mean).toBeCloseTo(0.03, 12);
+    expect(row?.riskCoverageArea?.sd).toBeCloseTo(Math.SQRT2 / 100, 12);
   });
 
   it('counts finished runs only, and keeps the row of a setting that has none', async () => {

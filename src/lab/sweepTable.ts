@@ -21,6 +21,10 @@ export interface SweepRow {
   testAccuracyLast: Spread | null;
   /** Share of the soft targets whose largest entry is the true label, after the last epoch, in [0, 1]. */
   labelRecovery: Spread | null;
+  /** Of the epoch that is best by the noisy validation labels; an accuracy in [0, 1]. */
+  testAccuracyAtBestValidation: Spread | null;
+  /** Area under the risk-coverage curve after the last epoch, in [0, 1]. */
+  riskCoverageArea: Spread | null;
 }
 
 /** Paths that repeat an experiment rather than change it. */
@@ -43,8 +47,10 @@ export function sweepTable(cells: readonly Pick<SweepCell, 'settings' | 'run' | 
     settings,
     n: runs.length,
     testAccuracyBest: spread(runs.map((run) => run.best('test/accuracy')?.value)),
-    testAccuracyLast: spread(runs.map((run) => run.latest('test/accuracy')?.value)),
-    labelRecovery: spread(runs.map((run) => run.latest('sat/label_recovery')?.value)),
+    testAccuracyLast: last('test/accuracy', runs),
+    labelRecovery: last('sat/label_recovery', runs),
+    testAccuracyAtBestValidation: last('test/accuracy_at_best_val', runs),
+    riskCoverageArea: last('selective/aurc', runs),
   }));
 }
 
@@ -54,6 +60,10 @@ export function settingWords(value: unknown): string {
   return Object.entries(value)
     .map(([key, inner]) => (key === 'name' || key === 'type' ? settingWords(inner) : `${key} ${settingWords(inner)}`))
     .join(', ');
+}
+
+function last(metric: string, runs: readonly Run[]): Spread | null {
+  return spread(runs.map((run) => run.latest(metric)?.value));
 }
 
 function spread(values: readonly (number | undefined)[]): Spread | null {

@@ -1,5 +1,6 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
+import { evaluationsFolder } from '../protocol/evaluation';
 import { Run } from './run';
 import { runIds } from './store';
 
@@ -71,6 +72,11 @@ export class RunsWatcher {
     if (gone.length > 0 || this.runs.size !== before) this.listener.onList();
   }
 
+  /** Looks at one run now. */
+  look(run: Run): Promise<void> {
+    return this.update(run);
+  }
+
   dispose(): void {
     clearInterval(this.timer);
     for (const watcher of [...this.folderWatchers.values(), ...this.runWatchers.values()]) watcher.close();
@@ -81,7 +87,7 @@ export class RunsWatcher {
   private async poll(): Promise<void> {
     await this.scan();
     for (const run of this.runs.values()) {
-      if (run.status === 'running' || run.status === 'queued') {
+      if (run.status === 'running' || run.status === 'queued' || run.hasOpenEvaluations) {
         this.watchRun(run);
         await this.update(run);
       }
@@ -99,6 +105,7 @@ export class RunsWatcher {
       do {
         this.again.delete(run.folder);
         if (await run.refresh()) this.listener.onRun(run);
+        this.watchRun(run);
       } while (this.again.has(run.folder));
     })().finally(() => this.busy.delete(run.folder));
     this.busy.set(run.folder, work);
@@ -116,16 +123,25 @@ export class RunsWatcher {
     this.folderWatchers.set(folder, watcher);
   }
 
+  /** Ended runs are watched too: one may be resumed or evaluated from elsewhere. */
   private watchRun(run: Run): void {
-    if (this.runWatchers.has(run.folder)) return;
-    // Ended runs are watched too: one may be resumed from another window.
-    const watcher = tryWatch(run.folder, () => void this.update(run));
-    if (!watcher) return;
-    watcher.on('error', () => this.unwatchRun(run.folder));
-    this.runWatchers.set(run.folder, watcher);
+    if (!this.runs.has(run.folder)) return;
+    const folders = [run.folder, ...(run.evaluations.length > 0 ? [join(run.folder, evaluationsFolder)] : [])];
+    for (const folder of folders) {
+      if (this.runWatchers.has(folder)) continue;
+      const watcher = tryWatch(folder, () => void this.update(run));
+      if (!watcher) continue;
+      watcher.on('error', () => this.unwatch(folder));
+      this.runWatchers.set(folder, watcher);
+    }
   }
 
   private unwatchRun(folder: string): void {
+    this.unwatch(folder);
+    this.unwatch(join(folder, evaluationsFolder));
+  }
+
+  private unwatch(folder: string): void {
     this.runWatchers.get(folder)?.close();
     this.runWatchers.delete(folder);
   }

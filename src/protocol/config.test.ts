@@ -62,7 +62,7 @@ describe('a configuration', () => {
       batchSize: 128,
       seed: 0,
       metrics: { every: 10 },
-      evaluate: { every: 1, attacks: [] },
+      evaluate: { every: 1, selective: false, attacks: [] },
       checkpoint: { every: 10, keep: 3, best: 'test/accuracy' },
       runtime: 'auto',
       device: 'auto',

@@ -10,6 +10,10 @@ export const documentVersion = 1;
 
 const evaluate = z.strictObject({
   every: z.int().min(1).default(1).describe('Evaluate after every n-th epoch, and after the last one.'),
+  selective: z
+    .boolean()
+    .default(false)
+    .describe('Report risk against coverage by softmax response. Methods that abstain report theirs in any case.'),
   attacks: z
     .array(attackSchema)
     .default([])

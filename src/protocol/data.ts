@@ -111,10 +111,52 @@ const common = {
 const dataSet = <N extends string>(name: N, description: string) =>
   z.strictObject({ name: z.literal(name), ...common }).describe(description);
 
+/** Options of images that are files of their own. */
+const imageFiles = {
+  size: z
+    .int()
+    .min(8)
+    .max(512)
+    .default(64)
+    .describe(
+      'Height and width n: the shorter side of an image is resized to n, then n × n are cut out of the centre. Decoded images are kept in the user’s cache folder (SAT_CACHE): 3·n² bytes each. A split of more than 2 GiB is read from there batch by batch.',
+    ),
+  trainList: z
+    .string()
+    .optional()
+    .describe(
+      'Text file in data.root that lists the training images, "path label" a line, paths relative to data.root.',
+    ),
+  testList: z.string().optional().describe('The same for the test images.'),
+  testShare: z
+    .number()
+    .positive()
+    .lt(1)
+    .optional()
+    .describe('Share of each class, taken from its end, that is for testing, where the images come in no two splits.'),
+};
+export const imageFilesSchema = z.object(imageFiles);
+export type ImageFilesOptions = z.output<typeof imageFilesSchema>;
+
 export const dataSchema = z.discriminatedUnion('name', [
   dataSet('digits', 'Handwritten digits, 8×8 grey, 10 classes, 1,437 training and 360 test images. Built in.'),
   dataSet('mnist', 'MNIST, 28×28 grey, 10 classes, 60,000 + 10,000 images, IDX files in data.root.'),
   dataSet('fashion-mnist', 'Fashion-MNIST, 28×28 grey, 10 classes, 60,000 + 10,000 images, IDX files in data.root.'),
+  dataSet(
+    'cifar10',
+    'CIFAR-10, 32×32 colour, 10 classes, 50,000 + 10,000 images, binary or python version in data.root.',
+  ),
+  dataSet(
+    'cifar100',
+    'CIFAR-100, 32×32 colour, 100 fine classes, 50,000 + 10,000 images, binary or python version in data.root.',
+  ),
+  dataSet('svhn', 'SVHN, 32×32 colour digits, 10 classes, 73,257 + 26,032 images, MATLAB files in data.root.'),
+  dataSet('stl10', 'STL-10, 96×96 colour, 10 classes, 5,000 + 8,000 images, binary files in data.root.'),
+  z
+    .strictObject({ name: z.literal('image-folder'), ...common, ...imageFiles })
+    .describe(
+      'PNG and JPEG images: train/CLASS/ and val/CLASS/ (or test/) in data.root, as of ImageNet, or files CLASS.N.jpg, or lists; made 64×64 unless data.size says otherwise.',
+    ),
 ]);
 export type DataConfig = z.output<typeof dataSchema>;
 export type DataSetName = DataConfig['name'];

@@ -18,12 +18,19 @@ const start = z.looseObject({
   epochs: z.number().optional(),
   fromStep: step.optional(),
 });
+
+/** What a robust accuracy was measured on and with: a number of test images, and a ball. */
+const aboutSchema = z.object({ images: z.int(), epsilon: z.number(), norm: z.string() });
+export type About = z.output<typeof aboutSchema>;
+
 const metrics = z.looseObject({
   event: z.literal('metrics'),
   step,
   epoch: z.number().optional(),
   time: z.number().optional(),
   values: z.record(z.string(), wireNumber),
+  /** By the name of the metric. */
+  about: z.record(z.string(), aboutSchema).optional().catch(undefined),
 });
 const checkpoint = z.looseObject({
   event: z.literal('checkpoint'),

@@ -23,6 +23,12 @@ const sat = z
       .min(0)
       .default(60)
       .describe('Number of plain cross-entropy epochs (E_s) before the targets begin to move.'),
+    adaptToWidth: z
+      .boolean()
+      .optional()
+      .describe(
+        'At a base width w other than 64, use α^(w/64) and E_s·64/w, as the authors’ code does. Default: true.',
+      ),
   })
   .describe('Self-adaptive training: labels corrected by a moving average of the model’s own predictions.');
 
@@ -31,6 +37,7 @@ const satSce = z
     name: z.literal('sat_sce'),
     alpha: sat.shape.alpha,
     startEpoch: sat.shape.startEpoch,
+    adaptToWidth: sat.shape.adaptToWidth,
     reverseWeight: z.number().min(0).default(0.3).describe('Weight of the reverse cross-entropy.'),
   })
   .describe('Self-adaptive training with symmetric cross-entropy.');
@@ -72,6 +79,20 @@ const elr = z
     lambda: z.number().min(0).default(3).describe('Weight λ of the regulariser.'),
   })
   .describe('Early-learning regularisation: cross-entropy held near the model’s own early predictions.');
+
+const coTeaching = z
+  .strictObject({
+    name: z.literal('co_teaching'),
+    forgetRate: z
+      .number()
+      .min(0)
+      .lt(1)
+      .default(0.2)
+      .describe('Share τ of a batch that is left out in the end: the share of wrong labels.'),
+    gradualEpochs: z.int().min(1).default(10).describe('Epochs T_k over which that share grows from 0.'),
+    exponent: z.number().positive().default(1).describe('Exponent c: until then the share grows towards τ^c.'),
+  })
+  .describe('Co-teaching: two networks, each trained on the samples on which the other one’s loss is small.');
 
 const pretrainEpochs = z
   .int()
@@ -126,6 +147,7 @@ export const methodSchema = z.discriminatedUnion('name', [
   gce,
   sce,
   elr,
+  coTeaching,
   selectiveSat,
   deepGamblers,
   adversarialTraining,
@@ -146,6 +168,7 @@ export const methodTitles: Record<MethodName, { short: string; long: string }> =
   gce: { short: 'GCE', long: 'A loss between cross-entropy and absolute error' },
   sce: { short: 'SCE', long: 'Cross-entropy in both directions' },
   elr: { short: 'ELR', long: 'Held near the model’s own early predictions' },
+  co_teaching: { short: 'Co-teaching', long: 'Two networks choose samples for each other' },
   selective_sat: { short: 'Selective SAT', long: 'Abstains where its own predictions disagree with the label' },
   deep_gamblers: { short: 'Gamblers', long: 'Abstains as a bet that pays back a part' },
   adversarial_training: { short: 'PGD-AT', long: 'Cross-entropy on adversarial images' },

@@ -20,6 +20,8 @@ const runViewSchema = z.object({
   state: z.string(),
   /** The headline metric in words: "87.4 %". Empty before there is one. */
   headline: z.string(),
+  /** What computes it: "tensorflow, CPU:0". Empty before it has begun. */
+  runtime: z.string(),
   epochs: z.number().optional(),
   steps: z.number().optional(),
   /** Epoch at which SAT begins to move the targets. */
@@ -28,6 +30,12 @@ const runViewSchema = z.object({
 export type RunView = z.output<typeof runViewSchema>;
 
 const floats = z.custom<Float64Array>((value) => value instanceof Float64Array, 'expected packed numbers');
+
+/**
+ * Robust accuracies of different subsets, ε or options never share a curve: what they were measured with stands behind
+ * this in their names, "test/robust_accuracy/pgd20 · L∞ ε 0.031, 1,000 images".
+ */
+export const aboutMark = ' · ';
 
 /** From host to webview. The host owns the data; the webview only draws. */
 export const toWebviewSchema = z.discriminatedUnion('type', [
@@ -40,7 +48,10 @@ export const toWebviewSchema = z.discriminatedUnion('type', [
   }),
   /** One run changed. */
   z.object({ type: z.literal('run'), run: runViewSchema }),
-  /** Points of one metric of one run, from index `from` on; what was there from that index on is replaced. */
+  /**
+   * Points of one metric of one run, from index `from` on; what was there from that index on is replaced. Metrics that
+   * begin with `robust_accuracy_against_` are over ε or the steps of an attack: these stand in the place of `steps`.
+   */
   z.object({
     type: z.literal('points'),
     run: z.string(),

@@ -70,6 +70,8 @@ export const runFiles = {
   /** The images that a noise made, beside the record of it. */
   noiseImages: 'noise-images.npy',
   softLabels: 'soft-labels.npy',
+  /** Risk against coverage, of a run that evaluates it. */
+  selective: 'selective.json',
   checkpoints: 'checkpoints',
   /** Its presence asks the trainer to stop after the step; for platforms and places that a signal does not reach. */
   stopRequest: 'stop',

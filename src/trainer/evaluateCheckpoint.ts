@@ -78,6 +78,7 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
     steps: progressSteps,
     ...(known ? { fromStep: stepAt(doneShare(known, parts.length)) } : {}),
   });
+  const measured = { images: subject.labels.length, epsilon: attack?.epsilon ?? 0, norm: attack?.norm ?? '' };
   const tell = (done: number, values: Record<string, number>) =>
     events.emit({
       event: 'metrics',
@@ -85,6 +86,7 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
       epoch: record.epoch,
       time: now(),
       values,
+      ...(attack ? { about: { [robustMetric(attack)]: measured } } : {}),
     });
   const samples = await unlessStopped(async () => {
     const samples = known ?? (await naturalSamples(victim, subject));

@@ -6,6 +6,7 @@ import { configSchema, type RunConfig } from '../protocol/config';
 import { evaluationFiles, evaluationRecordSchema, type EvaluationRecord } from '../protocol/evaluation';
 import { exitCodes, runFiles, runRecordSchema } from '../protocol/run';
 import { checkAllDataSets, checkDataSet, loadDataSet } from './data/registry';
+import type { DataSet } from './data/types';
 import { watchDevice } from './deviceMonitor';
 import { evaluateCheckpoint } from './evaluateCheckpoint';
 import { eventStream, type EventSink } from './eventStream';
@@ -53,11 +54,17 @@ async function evaluateFolder(folder: string): Promise<number> {
   return tellEvents(folder, evaluationFiles.stopRequest, begun, async (events, stopRequested) => {
     const config = await readCheckpointConfig(checkpoint);
     const runtime = await startRuntime(record, wasmFolder, warnThrough(events));
-    const dataSet = await loadDataSet(config.data.name, {
-      ...(config.data.root ? { root: config.data.root } : {}),
-      mediaFolder,
-    });
+    const dataSet = await loadConfigured(config, events);
     return evaluateCheckpoint({ folder, record, checkpoint, config, dataSet, runtime, events, stopRequested });
+  });
+}
+
+/** The data set of a configuration; what takes long is told in the log. */
+function loadConfigured({ data }: RunConfig, events: EventSink): Promise<DataSet> {
+  return loadDataSet(data, {
+    ...(data.root ? { root: data.root } : {}),
+    mediaFolder,
+    tell: (message) => events.emit({ event: 'log', level: 'info', message }),
   });
 }
 
@@ -85,10 +92,7 @@ async function trainRun(folder: string, resume: string | undefined): Promise<num
   const resumeFrom = resume === undefined ? undefined : resolve(folder, resume);
   return tellEvents(folder, runFiles.stopRequest, resumeFrom !== undefined, async (events, stopRequested) => {
     const runtime = await startRuntime(config, wasmFolder, warnThrough(events));
-    const dataSet = await loadDataSet(config.data.name, {
-      ...(config.data.root ? { root: config.data.root } : {}),
-      mediaFolder,
-    });
+    const dataSet = await loadConfigured(config, events);
     const monitor = watchDevice(runtime.device);
     return train({
       folder,

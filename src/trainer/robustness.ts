@@ -2,6 +2,7 @@ import type { AttackConfig } from '../protocol/attacks';
 import { attempted, predictionsOf, type Part } from './attacks/attack';
 import { createAttack } from './attacks/registry';
 import { sizeOf, type Points, type Victim } from './attacks/victim';
+import { gatherImages } from './data/imageSource';
 import type { DataSet } from './data/types';
 import { NumpyRandom } from './random';
 
@@ -46,16 +47,10 @@ export interface Unit {
 /** The first test images of a data set. */
 export function testSubject({ test, shape, pixelScale }: DataSet, limit: number | undefined): Subject {
   const n = Math.min(limit ?? test.labels.length, test.labels.length);
-  const size = sizeOf(shape);
   return {
     labels: test.labels.subarray(0, n),
-    pixels: (rows) => {
-      const pixels = new Float32Array(rows.length * size);
-      rows.forEach((row, i) => {
-        for (let j = 0; j < size; j += 1) pixels[i * size + j] = (test.images[row * size + j] ?? 0) / pixelScale;
-      });
-      return pixels;
-    },
+    pixels: (rows) =>
+      Float32Array.from(gatherImages(test.images, Int32Array.from(rows), shape), (byte) => byte / pixelScale),
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { areaUnderRiskCoverage, coverageTable, selectiveAnswers } from './selective';
+import { areaUnderRiskCoverage, coverageTable, scoresOf, selectiveAnswers, selectiveCurve } from './selective';
 
 const labels = Int32Array.of(0, 1, 1, 0);
 
@@ -17,6 +17,39 @@ describe('selective classification', () => {
     const { confidence } = selectiveAnswers(Float32Array.of(2, 0, 0, 1), Int32Array.of(0, 1), 2);
     expect(confidence[0]).toBeCloseTo(Math.exp(2) / (Math.exp(2) + 1), 10);
     expect(confidence[1]).toBeCloseTo(Math.E / (1 + Math.E), 10);
+  });
+
+  it('leaves abstention out of the softmax response, where both scores are to be had', () => {
+    const { confidence, correct } = selectiveAnswers(Float32Array.of(2, 0, 9), Int32Array.of(1), 2, 'softmax_response');
+    expect(confidence[0]).toBeCloseTo(Math.exp(2) / (Math.exp(2) + 1), 10);
+    expect([...correct]).toEqual([0]);
+    expect(scoresOf(3, 2)).toEqual(['abstention', 'softmax_response']);
+    expect(scoresOf(2, 2)).toEqual(['softmax_response']);
+  });
+
+  it('draws the curve from the most certain answer to all of them', () => {
+    const answers = { confidence: Float64Array.of(0.9, 0.1, 0.5, 0.7), correct: Uint8Array.of(1, 0, 0, 1) };
+    const curve = selectiveCurve('softmax_response', answers);
+    expect(curve).toMatchObject({
+      score: 'softmax_response',
+      coverage: [0.25, 0.5, 0.75, 1],
+      risk: [0, 0, 1 / 3, 0.5],
+    });
+    expect(curve.aurc).toBeCloseTo((1 / 3 + 1 / 2) / 4, 12);
+    expect(curve.table).toHaveLength(16);
+    expect(curve.table.find(({ coverage }) => coverage === 75)).toEqual({ coverage: 75, accepted: 3, errors: 1 });
+  });
+
+  it('thins a long curve evenly, and keeps its end and its area', () => {
+    // Of ten answers in order of certainty the last five are wrong.
+    const answers = {
+      confidence: Float64Array.from({ length: 10 }, (_, i) => -i),
+      correct: Uint8Array.of(1, 1, 1, 1, 1, 0, 0, 0, 0, 0),
+    };
+    const [all, some] = [selectiveCurve('abstention', answers), selectiveCurve('abstention', answers, 4)];
+    expect(some.coverage).toEqual([0.2, 0.5, 0.7, 1]);
+    expect(some.risk).toEqual([0, 0, 2 / 7, 0.5]);
+    expect(some.aurc).toBe(all.aurc);
   });
 
   it('counts the errors among the most confident answers', () => {

@@ -1,3 +1,4 @@
+import type { SelectiveCurve, SelectiveScore } from '../protocol/selective';
 import { argMax } from './evaluate';
 
 /** Coverages of the authors' table, in percent (facts 1.10). */
@@ -12,26 +13,38 @@ export interface SelectiveAnswers {
 }
 
 /**
- * What a network says of n samples. The prediction is the arg max of the K class outputs; the confidence is 1 − the softmax
- * probability of abstention over all K + 1 outputs, or the largest softmax probability (softmax response) where there
- * is no output for abstention.
+ * What a network says of n samples. The prediction is the arg max of the K class outputs. The confidence by `abstention`
+ * is 1 − the softmax probability of abstention over all K + 1 outputs; by `softmax_response` it is the largest softmax
+ * probability over the K class outputs alone.
  * @param logits [n · outputs] @param labels [n] @param classes K; outputs is K or K + 1
+ * @param score `abstention` where there is an output for it, unless told otherwise
  */
-export function selectiveAnswers(logits: Float32Array, labels: Int32Array, classes: number): SelectiveAnswers {
+export function selectiveAnswers(
+  logits: Float32Array,
+  labels: Int32Array,
+  classes: number,
+  score: SelectiveScore = logits.length / labels.length > classes ? 'abstention' : 'softmax_response',
+): SelectiveAnswers {
   const n = labels.length;
   const outputs = logits.length / n;
+  const seen = score === 'abstention' ? outputs : classes;
   const confidence = new Float64Array(n);
   const correct = new Uint8Array(n);
   for (let i = 0; i < n; i += 1) {
-    const row = logits.subarray(i * outputs, (i + 1) * outputs);
+    const row = logits.subarray(i * outputs, i * outputs + seen);
     const predicted = argMax(row, 0, classes);
-    const highest = row[argMax(row, 0, outputs)] ?? 0;
+    const highest = row[argMax(row, 0, seen)] ?? 0;
     const sum = row.reduce((total, z) => total + Math.exp(z - highest), 0);
     const share = (j: number) => Math.exp((row[j] ?? 0) - highest) / sum;
-    confidence[i] = outputs > classes ? 1 - share(classes) : share(predicted);
+    confidence[i] = score === 'abstention' ? 1 - share(classes) : share(predicted);
     correct[i] = predicted === labels[i] ? 1 : 0;
   }
   return { confidence, correct };
+}
+
+/** The scores that a network's outputs allow, its own one first. */
+export function scoresOf(outputs: number, classes: number): readonly SelectiveScore[] {
+  return outputs > classes ? ['abstention', 'softmax_response'] : ['softmax_response'];
 }
 
 /** Wrong answers among the accepted ones. */
@@ -59,6 +72,24 @@ export function coverageTable(
 export function areaUnderRiskCoverage(answers: SelectiveAnswers): number {
   const wrong = cumulativeErrors(answers);
   return wrong.reduce((sum, errors, i) => sum + errors / (i + 1), 0) / wrong.length;
+}
+
+/**
+ * Risk against coverage, with its area and the authors' table.
+ * @param points at most so many of the coverages 1/n … n/n, evenly spread, the last one among them
+ */
+export function selectiveCurve(score: SelectiveScore, answers: SelectiveAnswers, points = 1000): SelectiveCurve {
+  const wrong = cumulativeErrors(answers);
+  const n = wrong.length;
+  const count = Math.min(points, n);
+  const accepted = Array.from({ length: count }, (_, i) => Math.floor(((i + 1) * n) / count));
+  return {
+    score,
+    aurc: areaUnderRiskCoverage(answers),
+    coverage: accepted.map((a) => a / n),
+    risk: accepted.map((a) => (wrong[a - 1] ?? 0) / a),
+    table: coverageTable(answers),
+  };
 }
 
 /** Entry i: errors among the i + 1 most confident answers. */

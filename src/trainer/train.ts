@@ -2,15 +2,17 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomic } from '../formats/atomicFile';
 import { encodeNpy } from '../formats/npy';
-import type { RunConfig } from '../protocol/config';
+import { documentVersion, type RunConfig } from '../protocol/config';
 import { runFiles } from '../protocol/run';
 import { createVictim } from './attacks/victim';
 import { breathe, stoppable, unlessStopped } from './breathe';
+import type { SelectiveCurve, SelectiveFile } from '../protocol/selective';
+import { methodForModel } from '../protocol/widthAdjustment';
 import { loadCheckpoint, type Progress } from './checkpoint/checkpoint';
 import { CheckpointKeeper } from './checkpoint/keeper';
 import { drawCrops } from './data/augment';
 import { batchRandom, epochOrder, randomStreams } from './data/batches';
-import type { CreateImageSource, ImageFormat, ImageSource } from './data/imageSource';
+import { imageSource, type CreateImageSource, type ImageFormat, type ImageSource } from './data/imageSource';
 import { describeNoise, saveNoise } from './data/noise';
 import { prepareTrainingData, type Part, type TrainingData } from './data/prepare';
 import type { DataSet } from './data/types';
@@ -25,7 +27,7 @@ import { learningRateAt } from './optimizers/schedule';
 import { Problem } from './problem';
 import { robustAccuracies } from './robustness';
 import type { Runtime } from './runtimes';
-import { areaUnderRiskCoverage, coverageTable, selectiveAnswers, type SelectiveAnswers } from './selective';
+import { scoresOf, selectiveAnswers, selectiveCurve } from './selective';
 import { describeSoftTargets } from './softTargets';
 import { createTrainStep, type StepInputs } from './step';
 import * as tf from './tf';
@@ -60,7 +62,7 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
   const steps = stepsPerEpoch * config.epochs;
   const progress: Progress = run.resumeFrom
     ? await loadCheckpoint(run.resumeFrom, trained)
-    : { step: 0, epoch: 0, running: { loss: 0, correct: 0, samples: 0 }, best: null };
+    : { step: 0, epoch: 0, running: { loss: 0, correct: 0, samples: 0 }, best: null, bestValidation: null };
   if (run.resumeFrom) keeper.resume(await epochCheckpoints(run.folder, progress.epoch));
 
   events.emit({
@@ -74,6 +76,11 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
   });
   if (data.noise) {
     const message = describeNoise(data.noise.record, dataSet.train.labels.length);
+    events.emit({ event: 'log', level: 'info', message });
+  }
+  const used = methodForModel(config.method, config.model);
+  if ('alpha' in used && 'startEpoch' in used && used !== config.method) {
+    const message = `Adapted to the width of the network: α ${used.alpha.toFixed(3)}, E_s ${used.startEpoch}.`;
     events.emit({ event: 'log', level: 'info', message });
   }
 
@@ -110,16 +117,21 @@ type Session = ReturnType<typeof createSession>;
 
 function createSession({ folder, config, dataSet, runtime, events, stopRequested }: TrainingRun, data: TrainingData) {
   const classes = dataSet.classNames.length;
-  const model = withNormalization(
-    createModel(config.model, {
-      input: dataSet.shape,
-      outputs: methodOutputs(config.method.name, classes),
-      random: batchRandom(config.seed, randomStreams.weights, 0, 0),
-    }),
-    dataSet.normalization,
-  );
+  const network = (number: number) =>
+    withNormalization(
+      createModel(config.model, {
+        input: dataSet.shape,
+        outputs: methodOutputs(config.method.name, classes),
+        random: batchRandom(config.seed, randomStreams.weights, 0, number),
+      }),
+      dataSet.normalization,
+    );
+  const model = network(0);
   const targets = oneHot(data.given, classes);
-  const method = createMethod(config.method, { targets });
+  const method = createMethod(methodForModel(config.method, config.model), {
+    targets,
+    createNetwork: () => network(1),
+  });
   const optimizer = createOptimizer(config.optimizer, [...model.weights, ...(method.weights ?? [])]);
   const keeper = new CheckpointKeeper(
     folder,
@@ -133,7 +145,7 @@ function createSession({ folder, config, dataSet, runtime, events, stopRequested
   const images = {
     train: partImages(data.train, dataSet, runtime.images),
     ...(data.validation.length > 0 ? { validation: partImages(data.validation, dataSet, runtime.images) } : {}),
-    test: runtime.images(dataSet.test.images, dataSet),
+    test: imageSource(dataSet.test.images, dataSet, runtime.images),
   };
   const trainStep = createTrainStep(trained, runtime.compile, images.train.given.images);
   const predict = createPredict(model, runtime.compile, breathe);
@@ -147,7 +159,10 @@ interface PartImages {
 }
 
 function partImages({ images, cleanImages }: Part, format: ImageFormat, create: CreateImageSource): PartImages {
-  return { given: create(images, format), ...(cleanImages ? { replaced: create(cleanImages, format) } : {}) };
+  return {
+    given: imageSource(images, format, create),
+    ...(cleanImages ? { replaced: imageSource(cleanImages, format, create) } : {}),
+  };
 }
 
 /** Goes on with the current epoch to its end. @returns false when a stop was asked for before that */
@@ -239,13 +254,23 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   if (images.validation) {
     const validation = await predict(images.validation.given, data.validation.length);
     values['val/accuracy'] = share(validation, data.validation.given);
+    values['test/accuracy_at_best_val'] = atBestValidation(
+      progress,
+      values['val/accuracy'],
+      share(test, dataSet.test.labels),
+    );
     values['val/clean_accuracy'] = share(
       await clean(data.validation, images.validation, validation),
       data.validation.labels,
     );
   }
-  if (methodOutputs(config.method.name, classes) > classes) {
-    Object.assign(values, selectiveMetrics(selectiveAnswers(test, dataSet.test.labels, classes)));
+  const outputs = methodOutputs(config.method.name, classes);
+  if (config.evaluate.selective || outputs > classes) {
+    const curves = scoresOf(outputs, classes).map((score) =>
+      selectiveCurve(score, selectiveAnswers(test, dataSet.test.labels, classes, score)),
+    );
+    Object.assign(values, selectiveMetrics(curves));
+    await saveSelective(run.folder, { epoch: progress.epoch, samples: dataSet.test.labels.length, curves });
   }
   if (method.softTargets) {
     const rows = method.softTargets.dataSync<'float32'>().subarray(0, data.train.length * classes);
@@ -263,12 +288,29 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   return true;
 }
 
-/** Selective risk at some coverages, and the area under its curve. */
-function selectiveMetrics(answers: SelectiveAnswers): Record<string, number> {
-  const points = coverageTable(answers, [95, 90, 80, 70]);
-  const values: Record<string, number> = { 'selective/aurc': areaUnderRiskCoverage(answers) };
-  for (const { coverage, accepted, errors } of points) values[`selective/risk@${coverage}`] = errors / accepted;
+/**
+ * What early stopping would give: the test accuracy of the epoch whose accuracy on the validation samples, by their given
+ * and hence noisy labels, is the best so far; of equal ones the first.
+ */
+function atBestValidation(progress: Progress, validation: number, test: number): number {
+  const best = progress.bestValidation;
+  progress.bestValidation = best && best.validation >= validation ? best : { validation, test };
+  return progress.bestValidation.test;
+}
+
+/** Selective risk at some coverages, and the area under its curve, by the network's own score. */
+function selectiveMetrics([own]: readonly SelectiveCurve[]): Record<string, number> {
+  if (!own) return {};
+  const values: Record<string, number> = { 'selective/aurc': own.aurc };
+  for (const { coverage, accepted, errors } of own.table) {
+    if ([95, 90, 80, 70].includes(coverage)) values[`selective/risk@${coverage}`] = errors / accepted;
+  }
   return values;
+}
+
+async function saveSelective(folder: string, evaluation: Omit<SelectiveFile, 'version'>): Promise<void> {
+  const file: SelectiveFile = { version: documentVersion, ...evaluation };
+  await writeAtomic(join(folder, runFiles.selective), JSON.stringify(file) + '\n');
 }
 
 async function keepBest(

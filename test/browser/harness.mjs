@@ -128,6 +128,7 @@ function stageExtension(to) {
  */
 async function endRuns(workspace) {
   const runsFolder = join(workspace, 'sat-runs');
+  for (const id of runIds(runsFolder)) await endEvaluations(join(runsFolder, id, 'evaluations'));
   const running = runIds(runsFolder).filter((id) => !existsSync(join(runsFolder, id, 'exit.json')));
   for (const id of running) {
     const { process: identity } = JSON.parse(readFileSync(join(runsFolder, id, 'run.json'), 'utf8'));
@@ -135,6 +136,18 @@ async function endRuns(workspace) {
     const alive = () => existsSync(`/proc/${identity.pid}/stat`);
     if (!alive()) continue;
     await writeFile(join(runsFolder, id, 'stop'), '');
+    const deadline = Date.now() + STOP_TIMEOUT_MS;
+    while (alive() && Date.now() < deadline) await sleep(50);
+  }
+}
+
+/** @param {string} parent */
+async function endEvaluations(parent) {
+  const folders = existsSync(parent) ? readdirSync(parent).map((name) => join(parent, name)) : [];
+  for (const folder of folders.filter((name) => existsSync(join(name, 'process.json')))) {
+    const { pid } = JSON.parse(readFileSync(join(folder, 'process.json'), 'utf8'));
+    const alive = () => existsSync(`/proc/${pid}/stat`);
+    await writeFile(join(folder, 'stop'), '');
     const deadline = Date.now() + STOP_TIMEOUT_MS;
     while (alive() && Date.now() < deadline) await sleep(50);
   }

@@ -149,7 +149,7 @@ function repeatLast<T extends Float32Array | Int32Array>(values: T, size: number
   return padded;
 }
 
-/** A tensor's first values, in an array that is the caller's. */
+/** A tensor's first values. Not to be read inside tf.tidy, which looks for tensors in each number of an array. */
 function firstValues(tensor: tf.Tensor, count: number): Float32Array {
   const values = tensor.dataSync<'float32'>();
   return values.length === count ? values : values.slice(0, count);

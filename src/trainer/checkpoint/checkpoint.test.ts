@@ -30,7 +30,13 @@ const images = () =>
     [8, 8, 8, 1],
   );
 const context = { config: { epochs: 4 }, normalization: { mean: [0], std: [1] }, seed: 7 };
-const progress: Progress = { step: 12, epoch: 3, running: { loss: 1 / 3, correct: 5, samples: 8 }, best: 0.1 + 0.2 };
+const progress: Progress = {
+  step: 12,
+  epoch: 3,
+  running: { loss: 1 / 3, correct: 5, samples: 8 },
+  best: 0.1 + 0.2,
+  bestValidation: { validation: 0.7, test: 0.1 + 0.7 },
+};
 
 interface Made {
   model?: ModelName;

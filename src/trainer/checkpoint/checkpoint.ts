@@ -20,6 +20,8 @@ export interface Progress {
   running: { loss: number; correct: number; samples: number };
   /** Best value so far of the metric that chooses best.safetensors. */
   best: number | null;
+  /** Best accuracy so far on the validation samples, and the test accuracy of that epoch. */
+  bestValidation: { validation: number; test: number } | null;
 }
 
 const numberText = z.string().transform(Number).pipe(z.number());
@@ -37,6 +39,11 @@ const metadataSchema = z.object({
     .string()
     .transform((text): unknown => JSON.parse(text))
     .pipe(z.number().nullable()),
+  best_validation: z
+    .string()
+    .default('null')
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(z.object({ validation: z.number(), test: z.number() }).nullable()),
 });
 
 /** The parts of a run that a checkpoint holds. */
@@ -54,7 +61,8 @@ interface Entry {
 
 /** Every tensor of a checkpoint with its name in the file: one list, which saving and loading both walk. */
 function entries({ model, optimizer, method }: Trained): Entry[] {
-  const layouts = new Map(model.weights.map(({ name, layout }) => [name, layout]));
+  const weights = [...model.weights, ...(method.weights ?? [])];
+  const layouts = new Map(weights.map(({ name, layout }) => [name, layout]));
   const slots = [...optimizer.slots].flatMap(([slot, variables]) =>
     [...variables].map(([weight, variable]) => ({
       name: `optimizer/${slot}/${weight}`,
@@ -63,7 +71,7 @@ function entries({ model, optimizer, method }: Trained): Entry[] {
     })),
   );
   const state = [...method.state].map(([name, variable]) => ({ name, variable, layout: 'plain' as const }));
-  return [...model.weights, ...slots, ...state];
+  return [...weights, ...slots, ...state];
 }
 
 export interface CheckpointContext {
@@ -104,6 +112,7 @@ export async function saveCheckpoint(
     optimizer_steps: String(trained.optimizer.steps),
     running: JSON.stringify(progress.running),
     best: JSON.stringify(progress.best),
+    best_validation: JSON.stringify(progress.bestValidation),
   };
   await writeAtomic(file, Buffer.from(encodeSafetensors(tensors, metadata)));
 }
@@ -119,9 +128,9 @@ export async function loadCheckpoint(file: string, trained: Trained): Promise<Pr
   if (!header.success)
     throw new Problem(`${file} is not a checkpoint of SAT Lab: its metadata have no step and epoch.`);
   assignAll(entries(trained), tensors, file);
-  const { step, epoch, running, best, optimizer_steps } = header.data;
+  const { step, epoch, running, best, best_validation: bestValidation, optimizer_steps } = header.data;
   trained.optimizer.steps = optimizer_steps;
-  return { step, epoch, running, best };
+  return { step, epoch, running, best, bestValidation };
 }
 
 /** Puts a checkpoint's weights into a model. @throws Problem when they do not fit it */

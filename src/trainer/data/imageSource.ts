@@ -1,5 +1,6 @@
 import * as tf from '../tf';
 import { augmentImages, type Crops } from './augment';
+import type { Images } from './streamedImages';
 import type { DataSet } from './types';
 
 export type ImageFormat = Pick<DataSet, 'shape' | 'pixelScale'>;
@@ -15,20 +16,28 @@ export interface ImageSource {
 /** Makes a source of bytes [n, h, w, c]. */
 export type CreateImageSource = (bytes: Uint8Array, format: ImageFormat) => ImageSource;
 
+/** The source of images: a runtime's own, or for streamed ones batches made on the host. */
+export function imageSource(images: Images, format: ImageFormat, create: CreateImageSource): ImageSource {
+  return images instanceof Uint8Array ? create(images, format) : hostImages(images, format);
+}
+
 /** Batches made on the host. */
-export const hostImages: CreateImageSource = (bytes, format) => ({
+export const hostImages = (all: Images, format: ImageFormat): ImageSource => ({
   inputs: (rows, crops) => {
-    const batch = gatherImages(bytes, rows, format.shape);
+    const batch = gatherImages(all, rows, format.shape);
     return { images: imageTensor(crops ? augmentImages(batch, format.shape, crops) : batch, format) };
   },
   images: ({ images }) => images as tf.Tensor4D,
 });
 
-/** Copies rows out of images. @param images bytes [n, h, w, c] @returns bytes [rows, h, w, c] */
-export function gatherImages(images: Uint8Array, rows: Int32Array, shape: DataSet['shape']): Uint8Array {
+/** Copies rows out of images. @returns bytes [rows, h, w, c] */
+export function gatherImages(images: Images, rows: Int32Array, shape: DataSet['shape']): Uint8Array {
   const size = shape[0] * shape[1] * shape[2];
   const batch = new Uint8Array(rows.length * size);
-  rows.forEach((row, i) => batch.set(images.subarray(row * size, (row + 1) * size), i * size));
+  rows.forEach((row, i) => {
+    if (images instanceof Uint8Array) batch.set(images.subarray(row * size, (row + 1) * size), i * size);
+    else images.read(row, batch.subarray(i * size, (i + 1) * size));
+  });
   return batch;
 }
 

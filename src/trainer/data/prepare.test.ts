@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { applyNoise } from './noise';
 import { prepareTrainingData, validationCount } from './prepare';
+import { bytesOf } from './testing';
 import type { DataSet } from './types';
 
 const labels = Int32Array.from({ length: 100 }, (_, i) => i % 10);
@@ -23,21 +24,21 @@ describe('prepareTrainingData', () => {
     expect(train.length).toBe(30);
     expect(train.given).toEqual(whole.subarray(0, 30));
     expect(train.labels).toEqual(labels.subarray(0, 30));
-    expect(train.images).toEqual(dataSet.train.images.subarray(0, 60));
+    expect(train.images).toEqual(bytesOf(dataSet.train.images).subarray(0, 60));
     expect(validation.length).toBe(20);
     expect(validation.given).toEqual(whole.subarray(80));
-    expect(validation.images).toEqual(dataSet.train.images.subarray(160));
+    expect(validation.images).toEqual(bytesOf(dataSet.train.images).subarray(160));
   });
 
   it('keeps the images that image noise replaces, to be judged by', () => {
     const shuffled = { type: 'shuffled_pixels', rate: 1, seed: 3 } as const;
     const { train, validation, given } = prepareTrainingData(dataSet, { noise: shuffled, validation: 0.2 }, 5);
-    const noisy = applyNoise(dataSet, shuffled, 5).images;
+    const noisy = bytesOf(applyNoise(dataSet, shuffled, 5).images);
     expect(noisy).not.toEqual(dataSet.train.images);
     expect(train.images).toEqual(noisy.subarray(0, 160));
-    expect(train.cleanImages).toEqual(dataSet.train.images.subarray(0, 160));
+    expect(train.cleanImages).toEqual(bytesOf(dataSet.train.images).subarray(0, 160));
     expect(validation.images).toEqual(noisy.subarray(160));
-    expect(validation.cleanImages).toEqual(dataSet.train.images.subarray(160));
+    expect(validation.cleanImages).toEqual(bytesOf(dataSet.train.images).subarray(160));
     expect(given).toEqual(labels);
   });
 

@@ -1,15 +1,16 @@
 import type { DataConfig } from '../../protocol/data';
 import { Problem } from '../problem';
 import { applyNoise, type Noise } from './noise';
+import { imageRange, type Images } from './streamedImages';
 import type { DataSet } from './types';
 
 /** Some of the training images, first ones first. */
 export interface Part {
   length: number;
   /** Bytes [length, h, w, c]. */
-  images: Uint8Array;
+  images: Images;
   /** The same images without noise, where there is noise on images. */
-  cleanImages?: Uint8Array;
+  cleanImages?: Images;
   /** True labels. */
   labels: Int32Array;
   /** Labels given for training. */
@@ -49,8 +50,8 @@ export function prepareTrainingData(
   const size = shape[0] * shape[1] * shape[2];
   const part = (from: number, to: number): Part => ({
     length: to - from,
-    images: images.subarray(from * size, to * size),
-    ...(images === train.images ? {} : { cleanImages: train.images.subarray(from * size, to * size) }),
+    images: imageRange(images, from, to, size),
+    ...(images === train.images ? {} : { cleanImages: imageRange(train.images, from, to, size) }),
     labels: train.labels.subarray(from, to),
     given: given.subarray(from, to),
   });

@@ -6,6 +6,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { decodeSafetensors } from '../../formats/safetensors';
 import { hasIdxFiles } from './idxFiles';
 import { checkAllDataSets, checkDataSet, describeDataSets, loadDataSet } from './registry';
+import { bytesOf } from './testing';
 
 const project = join(__dirname, '../../..');
 const mediaFolder = join(project, 'media');
@@ -37,7 +38,7 @@ describe('digits', () => {
     const file = join(project, 'test/parity/digits.safetensors');
     const { tensors } = decodeSafetensors(readFileSync(file), file);
     expect([...train.labels, ...test.labels]).toEqual(Array.from(tensors.get('labels')?.data ?? [], Number));
-    const pixels = Float32Array.from([...train.images, ...test.images], (byte) => byte / pixelScale);
+    const pixels = Float32Array.from([...bytesOf(train.images), ...bytesOf(test.images)], (byte) => byte / pixelScale);
     expect(pixels).toEqual(tensors.get('images')?.data);
     expect([train.labels.length, test.labels.length, ...shape]).toEqual([1437, 360, 8, 8, 1]);
   });
@@ -68,7 +69,7 @@ describe('mnist', () => {
       normalization: { mean: [0.1307], std: [0.3081] },
     });
     expect(train.images).toHaveLength(20 * 784);
-    expect(train.images.subarray(254, 258)).toEqual(Uint8Array.of(254, 255, 0, 1));
+    expect(bytesOf(train.images).subarray(254, 258)).toEqual(Uint8Array.of(254, 255, 0, 1));
     expect([...test.labels]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
@@ -121,9 +122,11 @@ describe('mnist', () => {
 });
 
 describe('the registry', () => {
+  const names = ['digits', 'mnist', 'fashion-mnist', 'cifar10', 'cifar100', 'svhn', 'stl10', 'image-folder'];
+
   it('has a line on every data set', () => {
     const described = describeDataSets();
-    expect(described.map(({ name }) => name)).toEqual(['digits', 'mnist', 'fashion-mnist']);
+    expect(described.map(({ name }) => name)).toEqual(names);
     for (const { description, whereToGet } of described) {
       expect(description).toMatch(/\d/);
       expect(whereToGet).not.toBe('');
@@ -132,7 +135,7 @@ describe('the registry', () => {
 
   it('checks all, and knows what it does not know', async () => {
     const checks = await checkAllDataSets({ mediaFolder });
-    expect(checks.map(({ name }) => name)).toEqual(['digits', 'mnist', 'fashion-mnist']);
+    expect(checks.map(({ name }) => name)).toEqual(names);
     expect(checks[0]?.ok).toBe(true);
     expect(await checkDataSet('toString', { mediaFolder })).toMatchObject({ ok: false });
   });
@@ -149,8 +152,9 @@ describe.skipIf(reason)(`the real Fashion-MNIST${reason}`, () => {
     expect(perClass(test.labels)).toEqual(classNames.map(() => 1000));
     // The first training image is an ankle boot.
     expect(classNames[train.labels[0] ?? 0]).toBe('Ankle boot');
-    const mean = train.images.reduce((sum, byte) => sum + byte, 0) / train.images.length / 255;
-    const square = train.images.reduce((sum, byte) => sum + byte * byte, 0) / train.images.length / 255 ** 2;
+    const images = bytesOf(train.images);
+    const mean = images.reduce((sum, byte) => sum + byte, 0) / images.length / 255;
+    const square = images.reduce((sum, byte) => sum + byte * byte, 0) / images.length / 255 ** 2;
     expect(mean).toBeCloseTo(normalization.mean[0] ?? NaN, 3);
     expect(Math.sqrt(square - mean ** 2)).toBeCloseTo(normalization.std[0] ?? NaN, 3);
   });

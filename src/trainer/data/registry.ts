@@ -1,7 +1,11 @@
-import { dataSchema, type DataSetName } from '../../protocol/data';
+import { dataSchema, imageFilesSchema, type DataConfig, type DataSetName } from '../../protocol/data';
 import { messageOf } from '../problem';
+import { cifar10, cifar100 } from './cifar';
 import { digits } from './digits';
 import { fashionMnist, mnist } from './mnist';
+import { imageFolder } from './imageFolder';
+import { stl10 } from './stl10';
+import { svhn } from './svhn';
 import type { DataPlaces, DataSet, DataSetSource, FileFinding } from './types';
 
 /** Every data set that a configuration can name. */
@@ -9,6 +13,11 @@ const sources: Record<DataSetName, DataSetSource> = {
   digits,
   mnist,
   'fashion-mnist': fashionMnist,
+  cifar10,
+  cifar100,
+  svhn,
+  stl10,
+  'image-folder': imageFolder,
 };
 
 /** Every data set with one line on it and on where its files come from. */
@@ -19,9 +28,14 @@ export function describeDataSets(): { name: DataSetName; description: string; wh
   });
 }
 
-/** Loads a data set. @throws Problem that names the file, what is wrong and what to do */
-export function loadDataSet(name: DataSetName, places: DataPlaces): Promise<DataSet> {
-  return sources[name].load(places);
+/**
+ * Loads a data set.
+ * @param data its configuration, or its name alone
+ * @throws Problem that names the file, what is wrong and what to do
+ */
+export function loadDataSet(data: DataSetName | DataConfig, places: DataPlaces): Promise<DataSet> {
+  const [name, options] = typeof data === 'string' ? [data, {}] : [data.name, data];
+  return sources[name].load(places, imageFilesSchema.parse(options));
 }
 
 /** What `sat data check` tells of a data set. */
@@ -38,7 +52,7 @@ export async function checkDataSet(name: string, places: DataPlaces): Promise<Da
     const known = Object.keys(sources).join(', ');
     return { name, ok: false, message: `${name} is not a data set known here. Known are ${known}.`, files: [] };
   }
-  const files = await sources[name].check(places);
+  const files = await sources[name].check(places, imageFilesSchema.parse({}));
   try {
     const { train, test, shape, classNames } = await loadDataSet(name, places);
     const counts = `${train.labels.length} training and ${test.labels.length} test images`;

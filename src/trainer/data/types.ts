@@ -1,6 +1,9 @@
+import type { ImageFilesOptions } from '../../protocol/data';
+import type { Images } from './streamedImages';
+
 /** Images as bytes [n, h, w, c] one after the other, and a class for each. */
 export interface Split {
-  images: Uint8Array;
+  images: Images;
   labels: Int32Array;
 }
 
@@ -25,6 +28,8 @@ export interface DataSet {
 
 /** Where a data set may look for its files. */
 export interface DataPlaces {
+  /** Hears of what takes long. */
+  tell?: (message: string) => void;
   /** The folder that the configuration names. */
   root?: string;
   /** The folder with what the package embeds. */
@@ -47,7 +52,7 @@ export interface DataSetSource {
   /** In words, to end a sentence with. */
   whereToGet: string;
   /** @throws Problem that names the file, what is wrong and what to do */
-  load: (places: DataPlaces) => Promise<DataSet>;
+  load: (places: DataPlaces, options: ImageFilesOptions) => Promise<DataSet>;
   /** Looks at each file; none when it is not known where they might be. Never throws. */
-  check: (places: DataPlaces) => Promise<FileFinding[]>;
+  check: (places: DataPlaces, options: ImageFilesOptions) => Promise<FileFinding[]>;
 }

@@ -63,4 +63,6 @@ export interface Method {
 export interface MethodContext {
   /** One-hot of the given labels of the whole training set. [N, K] */
   targets: tf.Tensor2D;
+  /** Makes one more network like the model, with initial weights of its own. */
+  createNetwork?: () => Model;
 }

@@ -163,8 +163,8 @@ describe('every method', () => {
     });
     const shape = { input: [8, 8, 1] as const, outputs: methodOutputs(name, 10), random };
     const model = createModel({ name: 'small-cnn' }, shape);
-    const method = createMethod(config, { targets });
-    const optimizer = createOptimizer(configSchema.parse({}).optimizer, model.weights);
+    const method = createMethod(config, { targets, createNetwork: () => createModel({ name: 'small-cnn' }, shape) });
+    const optimizer = createOptimizer(configSchema.parse({}).optimizer, [...model.weights, ...(method.weights ?? [])]);
     const step = createTrainStep({ model, method, optimizer });
     const pixels = Float32Array.from({ length: n * 64 }, () => random.random());
     const losses = Array.from({ length: 12 }, (_, i) => {

@@ -1,5 +1,6 @@
 import type { MethodConfig, MethodName, MethodOptions } from '../../protocol/methods';
 import { adversarialTraining } from './adversarialTraining';
+import { coTeaching } from './coTeaching';
 import { deepGamblers } from './deepGamblers';
 import { elr } from './elr';
 import { erm } from './erm';
@@ -25,6 +26,7 @@ const factories: Factories = {
   gce,
   sce,
   elr,
+  co_teaching: coTeaching,
   selective_sat: selectiveSat,
   deep_gamblers: deepGamblers,
   adversarial_training: adversarialTraining,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { decodeNpy, encodeNpy } from '../../../formats/npy';
 import type { NoiseConfig } from '../../../protocol/data';
+import { bytesOf } from '../testing';
 import { applyNoise, describeNoise, saveNoise, type NoiseData } from '.';
 
 const folder = mkdtempSync(join(tmpdir(), 'image-noise-'));
@@ -39,7 +40,7 @@ describe('image noise', () => {
     expect(noise.record).toMatchObject({ type, rate: 0.3, seed: 0, count: 15, pixels: 'noise-images.npy' });
     expect(noise.given).toBe(data.train.labels);
     const changed = Array.from({ length: n }, (_, i) => i).filter(
-      (i) => Buffer.compare(image(noise.images, i), image(images, i)) !== 0,
+      (i) => Buffer.compare(image(bytesOf(noise.images), i), image(images, i)) !== 0,
     );
     expect(changed).toEqual([...noise.record.indices].sort((a, b) => a - b));
     expect(images).toEqual(before);
@@ -53,7 +54,7 @@ describe('image noise', () => {
       const noise = apply(type);
       const orders = noise.record.indices.map((i) => {
         const original = pixels(images, i);
-        return pixels(noise.images, i)
+        return pixels(bytesOf(noise.images), i)
           .map((pixel) => original.indexOf(pixel))
           .join();
       });
@@ -68,7 +69,7 @@ describe('image noise', () => {
     const cifar = { ...data, shape: [1, 1, 3] as const, train: { images: new Uint8Array(150_000), labels } };
     const noise = apply('Gaussian', 0.4, cifar);
     expect(noise.record.indices.slice(0, 5)).toEqual([11841, 19602, 45519, 25747, 42642]);
-    expect([...noise.images.subarray(3 * 11841, 3 * 11841 + 3)]).toEqual([81, 219, 100]);
+    expect([...bytesOf(noise.images).subarray(3 * 11841, 3 * 11841 + 3)]).toEqual([81, 219, 100]);
   });
 
   it('Gaussian takes mean and deviation from the images where the data set has no normalisation', () => {
@@ -80,8 +81,8 @@ describe('image noise', () => {
       normalization: { mean: [0], std: [1] },
       train: { images: grey, labels: new Int32Array(4000) },
     });
-    const mean = noise.images.reduce((sum, value) => sum + value, 0) / grey.length;
-    const variance = noise.images.reduce((sum, value) => sum + (value - mean) ** 2, 0) / grey.length;
+    const mean = bytesOf(noise.images).reduce((sum, value) => sum + value, 0) / grey.length;
+    const variance = bytesOf(noise.images).reduce((sum, value) => sum + (value - mean) ** 2, 0) / grey.length;
     // Truncation takes half a value off on average, and adds 1/12 to the variance.
     expect(mean).toBeCloseTo(7.5, 1);
     expect(variance).toBeCloseTo(1 + 1 / 12, 1);

@@ -1,4 +1,5 @@
 import { NumpyRandom } from '../../random';
+import { inMemory, type Images } from '../streamedImages';
 import { shareOf, type Drawn, type NoiseData } from './labelNoise';
 
 /** Images that take the place of others. */
@@ -8,6 +9,8 @@ export interface NoisyImages {
   /** Bytes [indices.length, h, w, c]. */
   pixels: Uint8Array;
 }
+
+const use = 'data.noise: noise on images';
 
 /** A kind of image noise. Labels stay. */
 export type ImageNoise = (options: Drawn, data: NoiseData) => NoisyImages;
@@ -21,7 +24,9 @@ export const gaussian: ImageNoise = (options, data) => {
   const { random, indices } = draw(options, data);
   const { shape, pixelScale, train } = data;
   const channels = shape[2];
-  const { mean, std } = isIdentity(data.normalization) ? channelStatistics(train.images, data) : data.normalization;
+  const { mean, std } = isIdentity(data.normalization)
+    ? channelStatistics(inMemory(train.images, use), data)
+    : data.normalization;
   const pixels = new Uint8Array(indices.length * shape[0] * shape[1] * channels);
   for (let i = 0; i < pixels.length; i += 1) {
     const value = (random.randn() * (std[i % channels] ?? 1) + (mean[i % channels] ?? 0)) * pixelScale;
@@ -43,10 +48,10 @@ export const shuffledPixels: ImageNoise = (options, data) => {
   return { indices, pixels: permuted(indices, data, (positions) => (order ??= random.permutation(positions))) };
 };
 
-/** Puts noisy images among others. @param images bytes [n, h, w, c] @returns the same with the noisy ones, a copy */
-export function withNoisyImages(images: Uint8Array, { indices, pixels }: NoisyImages): Uint8Array {
+/** Puts noisy images among others. @returns the same with the noisy ones, a copy */
+export function withNoisyImages(all: Images, { indices, pixels }: NoisyImages): Uint8Array {
   const size = pixels.length / indices.length;
-  const noisy = images.slice();
+  const noisy = inMemory(all, use).slice();
   indices.forEach((index, i) => noisy.set(pixels.subarray(i * size, (i + 1) * size), index * size));
   return noisy;
 }
@@ -60,9 +65,10 @@ function draw({ rate, seed }: Drawn, { train: { labels } }: NoiseData) {
 /** @param orderOf for each image in turn, which position each of its positions takes its pixel from */
 function permuted(
   indices: Int32Array,
-  { train: { images }, shape: [height, width, channels] }: NoiseData,
+  { train, shape: [height, width, channels] }: NoiseData,
   orderOf: (positions: number) => Int32Array,
 ): Uint8Array {
+  const images = inMemory(train.images, use);
   const positions = height * width;
   const size = positions * channels;
   const pixels = new Uint8Array(indices.length * size);

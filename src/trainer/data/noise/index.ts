@@ -21,6 +21,7 @@ import {
   type NoiseOrigin,
   type NoiseRecord,
 } from './record';
+import type { Images } from '../streamedImages';
 import { symmetric } from './symmetric';
 
 export { saveNoise } from './record';
@@ -51,8 +52,8 @@ const imageNoises: Record<ImageNoiseType, ImageNoise> = {
 export interface Noise {
   /** Labels to train with [n]. */
   given: Int32Array;
-  /** Images to train with: bytes [n, h, w, c]. */
-  images: Uint8Array;
+  /** Images to train with. */
+  images: Images;
   /** What is saved as `noise.json`. */
   record: NoiseRecord;
   /** The images that image noise made. */

@@ -1,4 +1,5 @@
 import { NumpyRandom } from '../../random';
+import { inMemory } from '../streamedImages';
 import type { Drawn, LabelNoise } from './labelNoise';
 
 /** Of the samples' flip rates, as in the published code. */
@@ -11,7 +12,8 @@ const deviation = 0.1;
  * from that. The draws are not those of the published code, which uses two other generators.
  */
 export const instanceDependent: LabelNoise<Drawn> = ({ rate, seed }, { train, shape, pixelScale, classNames }) => {
-  const { labels, images } = train;
+  const { labels } = train;
+  const images = inMemory(train.images, 'data.noise: instance-dependent noise');
   const random = new NumpyRandom(seed);
   const size = shape[0] * shape[1] * shape[2];
   const k = classNames.length;

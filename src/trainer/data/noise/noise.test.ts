@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { encodeNpy } from '../../../formats/npy';
 import { decodeSafetensors } from '../../../formats/safetensors';
+import { messageOf } from '../../problem';
 import { NumpyRandom } from '../../random';
 import type { NoiseConfig } from '../../../protocol/data';
 import { applyNoise, type NoiseData } from '.';
+import { loadDataSet } from '../registry';
 import { transition } from './instanceDependent';
 import { transitionMatrix, trueErrorRate } from './statistics';
 
@@ -387,35 +389,21 @@ const cifar: [string, number, number, number, number, string][] = [
   ['CIFAR-100', 100, 0.8, 42, 39591, '3ed853d2a91534f9'],
 ];
 
-/** The binary version of CIFAR: records of one (10) or two (100: coarse, fine) label bytes and 3,072 pixels. */
-const cifarFiles: Record<string, { files: string[]; labelBytes: number }> = {
-  'CIFAR-10': {
-    files: [1, 2, 3, 4, 5].map((n) => join('cifar-10-batches-bin', `data_batch_${n}.bin`)),
-    labelBytes: 1,
-  },
-  'CIFAR-100': { files: [join('cifar-100-binary', 'train.bin')], labelBytes: 2 },
-};
+const root = process.env['SAT_CIFAR_ROOT'];
 
-function cifarLabels(root: string, name: string): Int32Array {
-  const { files, labelBytes } = cifarFiles[name]!;
-  const size = labelBytes + 3072;
-  return Int32Array.from(
-    files.flatMap((file) => {
-      const bytes = readFileSync(join(root, file));
-      return Array.from({ length: bytes.length / size }, (_, i) => bytes[i * size + labelBytes - 1]!);
-    }),
-  );
+/** The training labels of the real data set, or why they are not there. */
+async function cifarLabels(name: 'cifar10' | 'cifar100'): Promise<Int32Array | string> {
+  if (root === undefined) return 'SAT_CIFAR_ROOT is not set';
+  return loadDataSet(name, { root, mediaFolder: '' }).then(({ train }) => train.labels, messageOf);
 }
 
-const root = process.env['SAT_CIFAR_ROOT'];
-describe.each(Object.keys(cifarFiles))('corrupted_label on %s', (name) => {
-  const there = root !== undefined && cifarFiles[name]!.files.every((file) => existsSync(join(root, file)));
-  const reason = there ? '' : ` (skipped: SAT_CIFAR_ROOT names no folder with ${cifarFiles[name]!.files[0]})`;
-  it.skipIf(!there).each(cifar.filter(([set]) => set === name))(
+const cifarSets = { 'CIFAR-10': await cifarLabels('cifar10'), 'CIFAR-100': await cifarLabels('cifar100') };
+describe.each(Object.entries(cifarSets))('corrupted_label on %s', (name, trueLabels) => {
+  const reason = typeof trueLabels === 'string' ? ` (skipped: ${trueLabels})` : '';
+  it.skipIf(reason !== '').each(cifar.filter(([set]) => set === name))(
     `%s, %i classes, rate %f, seed %i: %i wrong labels, SHA-256 %s…${reason}`,
     (_, classes, rate, seed, wrong, hash) => {
-      const trueLabels = cifarLabels(root ?? '', name);
-      const noise = drawOn(dataOf(trueLabels, classes), { type: 'corrupted_label', rate, seed });
+      const noise = drawOn(dataOf(trueLabels as Int32Array, classes), { type: 'corrupted_label', rate, seed });
       expect(noise.record.count).toBe(wrong);
       expect(sha256(pairs(noise.record)).slice(0, 16)).toBe(hash);
     },

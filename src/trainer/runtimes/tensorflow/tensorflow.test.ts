@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { drawCrops } from '../../data/augment';
 import { hostImages, type CreateImageSource } from '../../data/imageSource';
+import type { MethodConfig } from '../../../protocol/methods';
 import { createMethod } from '../../methods/registry';
 import { createModel } from '../../models/registry';
 import { oneHot } from '../../ops/crossEntropy';
@@ -151,12 +152,18 @@ describe.skipIf(folder === undefined)('TensorFlow', () => {
     const pixels = Float32Array.from({ length: n * 64 }, () => random.random());
     const labels = random.choice(10, n, true);
 
-    function train(how: Compile, steps: number) {
-      const model = createModel({ name: 'small-cnn' }, { input: [8, 8, 1], outputs: 10, random: new NumpyRandom(1) });
+    const sat: MethodConfig = { name: 'sat', alpha: 0.9, startEpoch: 2 };
+    const coTeaching: MethodConfig = { name: 'co_teaching', forgetRate: 0.4, gradualEpochs: 2, exponent: 1 };
+
+    function train(how: Compile, steps: number, config = sat) {
+      const network = (seed: number) =>
+        createModel({ name: 'small-cnn' }, { input: [8, 8, 1], outputs: 10, random: new NumpyRandom(seed) });
+      const model = network(1);
       const targets = oneHot(labels, 10);
-      const method = createMethod({ name: 'sat', alpha: 0.9, startEpoch: 2 }, { targets });
+      const method = createMethod(config, { targets, createNetwork: () => network(2) });
+      const all = [...model.weights, ...(method.weights ?? [])];
       const options = { learningRate: 0.1, momentum: 0.9, weightDecay: 5e-4, schedule: { name: 'constant' } } as const;
-      const optimizer = createOptimizer({ name: 'sgd', ...options }, model.weights);
+      const optimizer = createOptimizer({ name: 'sgd', ...options }, all);
       const step = createTrainStep({ model, method, optimizer }, how);
       const indices = tf.tensor1d(
         Int32Array.from({ length: n }, (_, i) => i),
@@ -166,12 +173,12 @@ describe.skipIf(folder === undefined)('TensorFlow', () => {
         const images = tf.tensor4d(pixels, [n, 8, 8, 1]);
         return step({ images, targets, indices }, call(Math.floor(i / 2)), 0.1 / (i + 1)).loss;
       });
-      const weights = model.weights.map(({ variable }) => values(variable));
+      const weights = all.map(({ variable }) => values(variable));
       return { losses, weights, softTargets: values(method.softTargets) };
     }
 
-    it('gives the same recorded and operation by operation', () => {
-      const [recorded, plain] = [train(compile, 8), train(eager, 8)];
+    it.each([sat, coTeaching])('of $name gives the same recorded and operation by operation', (config) => {
+      const [recorded, plain] = [train(compile, 8, config), train(eager, 8, config)];
       const difference = (a: number[], b: number[]) =>
         Math.max(...a.map((value, i) => Math.abs(value - (b[i] ?? NaN))));
       expect(difference(recorded.losses, plain.losses)).toBeLessThan(1e-5);

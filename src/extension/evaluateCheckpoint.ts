@@ -1,0 +1,319 @@
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import * as vscode from 'vscode';
+import { prepareEvaluation, startEvaluation, stopEvaluation, type Evaluation } from '../lab/evaluate';
+import { formatDuration } from '../lab/format';
+import { attackTitle, countWords, resultWords, shareWords } from '../lab/robustness';
+import type { Run, RunCheckpoint } from '../lab/run';
+import { attackSchema, attackTitles, type AttackName } from '../protocol/attacks';
+import { evaluationAttackSchema, type EvaluationAttack } from '../protocol/evaluation';
+import type { Lab } from './lab';
+import { lastEvaluationChoices, rememberEvaluationChoices, type EvaluationChoices } from './memory';
+import { askStep, back, type Choice, type Step } from './quickPickSteps';
+import { trusted } from './startRun';
+
+/** A checkpoint, and the run that wrote it. */
+export interface Target {
+  run: Run;
+  checkpoint: RunCheckpoint;
+}
+
+interface Answers {
+  targets: readonly Target[];
+  attack: 'none' | AttackName;
+  /** One radius, or several with commas. */
+  epsilon: string;
+  /** 0: all. */
+  limit: number;
+}
+
+/** How often a notification of progress is renewed, in milliseconds. */
+const renewed = 300;
+
+/**
+ * "SAT: Evaluate Checkpoint": which checkpoint, where none is named; then the attack, its ε and how many images, each
+ * with the last choice on top. What was stopped before goes on.
+ * @param onStart called with each target when its evaluation is in the tree
+ */
+export async function evaluateCommand(
+  lab: Lab,
+  state: vscode.Memento,
+  named: readonly Target[],
+  onStart: (target: Target) => Promise<void>,
+): Promise<void> {
+  const needsTrust = vscode.l10n.t(
+    'Evaluating a checkpoint needs a trusted workspace. Results can be looked at without.',
+  );
+  if (!(await trusted(needsTrust))) return;
+  await lab.load();
+  const answers = await ask(lab, named, lastEvaluationChoices(state));
+  if (!answers) return;
+  const { targets, attack, epsilon, limit } = answers;
+  await rememberEvaluationChoices(state, { attack, limit, ...(attack === 'none' ? {} : { epsilon }) });
+  const evaluations: Evaluation[] = [];
+  for (const target of targets) {
+    for (const each of attacksOf(attack, epsilon)) {
+      const request = { checkpoint: target.checkpoint.path, attack: each, limit: limit === 0 ? undefined : limit };
+      evaluations.push(await prepareEvaluation(request));
+    }
+    await lab.look(target.run);
+    await onStart(target);
+  }
+  const open = evaluations.filter(({ status }) => status !== 'completed' && status !== 'running');
+  const [first] = evaluations;
+  if (open.length === 0 && first) sayKnown(first);
+  await followAll(lab, open);
+}
+
+/** Goes on with one evaluation that was stopped, or begins one that waits. */
+export async function resumeEvaluation(lab: Lab, evaluation: Evaluation): Promise<void> {
+  await followAll(lab, [evaluation]);
+}
+
+/** Evaluates one after the other, each in a process that outlives the window; the notification can stop it. */
+async function followAll(lab: Lab, evaluations: readonly Evaluation[]): Promise<void> {
+  for (const [i, evaluation] of evaluations.entries()) {
+    await startEvaluation(evaluation, lab.tools);
+    const place = evaluations.length === 1 ? '' : ` (${i + 1}/${evaluations.length})`;
+    const title = `${evaluationName(evaluation)}${place}`;
+    await vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title, cancellable: true },
+      async (progress, token) => {
+        token.onCancellationRequested(() => void stopEvaluation(evaluation));
+        let shown = 0;
+        do {
+          await sleep(renewed);
+          await evaluation.refresh();
+          const done = doneShare(evaluation) * 100;
+          progress.report({ message: progressWords(evaluation), increment: done - shown });
+          shown = done;
+        } while (evaluation.status === 'running');
+      },
+    );
+    // Stopped by somebody, or failed: what comes after would not be wanted, or fail too.
+    if (evaluation.status !== 'completed') return;
+  }
+}
+
+/** "PGD-20 on epoch-40". */
+export function evaluationName({ record, checkpoint }: Evaluation): string {
+  return vscode.l10n.t('{0} on {1}', attackTitle(record?.attack ?? { name: '' }), basename(checkpoint, '.safetensors'));
+}
+
+/** How far an evaluation is, in [0, 1]. */
+export function doneShare({ progress: { batch, batches } }: Evaluation): number {
+  return batches === undefined || batches === 0 ? 0 : batch / batches;
+}
+
+/** "34 % · 41.3 % ± 2.1 so far · 3 min left". */
+export function progressWords(evaluation: Evaluation): string {
+  const { robust, progress } = evaluation;
+  const done = doneShare(evaluation);
+  if (done === 0) return vscode.l10n.t('starting');
+  const left = progress.secondsLeft;
+  return [
+    `${Math.floor(done * 100)} %`,
+    ...(robust ? [vscode.l10n.t('{0} so far', shareWords(robust))] : []),
+    ...(left === undefined || done >= 1 ? [] : [vscode.l10n.t('{0} left', formatDuration(left))]),
+  ].join(' · ');
+}
+
+function sayKnown(evaluation: Evaluation): void {
+  const name = evaluationName(evaluation);
+  const message =
+    evaluation.status === 'running'
+      ? vscode.l10n.t('{0} is being evaluated already.', name)
+      : vscode.l10n.t('{0} has been evaluated already: {1}.', name, resultWords(evaluation));
+  void vscode.window.showInformationMessage(message);
+}
+
+/** One attack for each ε. */
+function attacksOf(name: Answers['attack'], epsilon: string): EvaluationAttack[] {
+  if (name === 'none') return [{ name }];
+  return epsilon.split(',').map((radius) => evaluationAttackSchema.parse({ name, epsilon: Number(radius) }));
+}
+
+async function ask(lab: Lab, named: readonly Target[], last: EvaluationChoices): Promise<Answers | undefined> {
+  const answers: Answers = { targets: named, attack: 'pgd20', epsilon: '0.031', limit: 1000 };
+  let run: Run | undefined;
+  const isAttack = () => answers.attack !== 'none';
+  const questions: { asked: () => boolean; ask: (place: Place) => Promise<unknown> }[] = [
+    {
+      asked: () => named.length === 0,
+      ask: (place) => askStep({ ...place, ...runStep(lab) }).then(keep((chosen) => (run = chosen))),
+    },
+    {
+      asked: () => named.length === 0,
+      ask: (place) =>
+        askStep({ ...place, ...checkpointStep(run) }).then(keep((targets) => (answers.targets = targets))),
+    },
+    {
+      asked: () => true,
+      ask: (place) => askStep({ ...place, ...attackStep(last) }).then(keep((attack) => (answers.attack = attack))),
+    },
+    {
+      asked: isAttack,
+      ask: (place) => askStep({ ...place, ...epsilonStep(last) }).then(keep((epsilon) => (answers.epsilon = epsilon))),
+    },
+    {
+      asked: () => true,
+      ask: (place) => askStep({ ...place, ...limitStep(answers, last) }).then(keep((limit) => (answers.limit = limit))),
+    },
+  ];
+  for (let at = 0; ;) {
+    const asked = questions.filter((question) => question.asked());
+    const question = asked[at];
+    if (!question) return answers;
+    const title = titleOf(named);
+    const answer = await question.ask({ title, step: at + 1, totalSteps: asked.length });
+    if (answer === undefined) return undefined;
+    at += answer === back ? -1 : 1;
+  }
+}
+
+type Place = Pick<Step<unknown>, 'title' | 'step' | 'totalSteps'>;
+type Question<T> = Omit<Step<T>, keyof Place>;
+
+function titleOf(named: readonly Target[]): string {
+  const [first] = named;
+  if (!first) return vscode.l10n.t('Evaluate Checkpoint');
+  return named.length === 1
+    ? vscode.l10n.t('Evaluate {0}', first.checkpoint.name)
+    : vscode.l10n.t('Evaluate {0} Checkpoints', named.length);
+}
+
+/** Keeps an answer, and passes it on. */
+function keep<T>(store: (answer: T) => void) {
+  return (answer: T | typeof back | undefined) => {
+    if (isAnswer(answer)) store(answer);
+    return answer;
+  };
+}
+
+function isAnswer<T>(answer: T | typeof back | undefined): answer is T {
+  return answer !== undefined && answer !== back;
+}
+
+function runStep(lab: Lab): Question<Run> {
+  const items = lab.runs
+    .filter((run) => keptCheckpoints(run).length > 0)
+    .map((run) => ({
+      label: run.name,
+      description: vscode.l10n.t('{0} checkpoints', keptCheckpoints(run).length),
+      value: run,
+    }));
+  return { placeholder: items.length > 0 ? vscode.l10n.t('Run') : vscode.l10n.t('No run has a checkpoint yet'), items };
+}
+
+function checkpointStep(run: Run | undefined): Question<readonly Target[]> {
+  if (!run) return { placeholder: '', items: [] };
+  const targets = keptCheckpoints(run).map((checkpoint) => ({ run, checkpoint }));
+  const items: Choice<readonly Target[]>[] = targets.map((target) => ({
+    label: target.checkpoint.name,
+    description: vscode.l10n.t('epoch {0}', target.checkpoint.epoch),
+    value: [target],
+  }));
+  const byEpoch = targets.filter(({ checkpoint }) => checkpoint.name.startsWith('epoch-'));
+  if (byEpoch.length > 1) {
+    const description = vscode.l10n.t('one after the other, for robust accuracy by epoch');
+    items.push({ label: vscode.l10n.t('All {0} Epochs', byEpoch.length), description, value: byEpoch.reverse() });
+  }
+  return { placeholder: vscode.l10n.t('Checkpoint'), items };
+}
+
+/** Those whose file is still there: old ones are removed as a run goes on. */
+function keptCheckpoints(run: Run): RunCheckpoint[] {
+  return run.checkpoints.filter(({ path }) => existsSync(path));
+}
+
+function attackStep(last: EvaluationChoices): Question<Answers['attack']> {
+  const described = new Map(attackSchema.options.map((schema) => [schema.shape.name.value, schema.description ?? '']));
+  const names = Object.keys(attackTitles) as AttackName[];
+  const usual: AttackName[] = ['pgd20', 'autoattack', 'fgsm', 'apgd-ce'];
+  const items: Choice<Answers['attack']>[] = [...new Set([...usual, ...names])].map((name) => ({
+    label: attackTitles[name],
+    description: described.get(name) ?? '',
+    value: name,
+  }));
+  const none = {
+    label: vscode.l10n.t('No Attack'),
+    description: vscode.l10n.t('natural accuracy'),
+    value: 'none' as const,
+  };
+  const all = [...items, none];
+  const preferred = all.find(({ value }) => value === (last.attack ?? 'pgd20'))?.value;
+  return { placeholder: vscode.l10n.t('Attack'), items: all, preferred };
+}
+
+function epsilonStep(last: EvaluationChoices): Question<string> {
+  const words: Record<string, string> = {
+    '0.031': vscode.l10n.t('as the authors on CIFAR-10'),
+    '0.1': vscode.l10n.t('usual on Fashion-MNIST'),
+    '0.3': vscode.l10n.t('usual on MNIST'),
+    '0.008,0.016,0.031,0.062': vscode.l10n.t('four evaluations, for robust accuracy against ε'),
+  };
+  const item = (value: string) => ({
+    label: value.replaceAll(',', ', '),
+    description: words[value] ?? '',
+    value,
+  });
+  const values = new Set([last.epsilon ?? '0.031', ...Object.keys(words)]);
+  return {
+    placeholder: vscode.l10n.t('Radius ε (L∞), in pixels of [0, 1]; type another, or several with commas'),
+    items: [...values].map(item),
+    preferred: last.epsilon ?? '0.031',
+    typed: (text) => {
+      const radii = text.split(',').map((part) => part.trim());
+      return radii.every((part) => part !== '' && Number(part) >= 0 && Number(part) <= 1)
+        ? { label: radii.join(', '), value: radii.map((part) => String(Number(part))).join(',') }
+        : undefined;
+    },
+  };
+}
+
+function limitStep(answers: Answers, last: EvaluationChoices): Question<number> {
+  const item = (limit: number) => ({
+    label: limit === 0 ? vscode.l10n.t('All Images') : vscode.l10n.t('{0} Images', countWords(limit)),
+    description: [
+      limit === 0 ? vscode.l10n.t('the whole test set') : vscode.l10n.t('the first ones of the test set'),
+      ...knownWords(answers, limit),
+    ].join(', '),
+    value: limit,
+  });
+  const limits = new Set([last.limit ?? 1000, 1000, 100, 0]);
+  return {
+    placeholder: vscode.l10n.t('How many test images; type another number'),
+    items: [...limits].map(item),
+    preferred: last.limit ?? 1000,
+    typed: (text) => {
+      const limit = Number(text);
+      return text.trim() !== '' && Number.isInteger(limit) && limit > 0 && !limits.has(limit) ? item(limit) : undefined;
+    },
+  };
+}
+
+/** What is there of the evaluation already, or about how long it takes, where that was measured. */
+function knownWords({ targets, attack, epsilon }: Answers, limit: number): string[] {
+  const attacks = attacksOf(attack, epsilon);
+  const [target] = targets;
+  const [first] = attacks;
+  if (!target || !first) return [];
+  if (targets.length === 1 && attacks.length === 1) {
+    const same = target.run.evaluationsOf(target.checkpoint).find(({ record }) => {
+      return record && (record.limit ?? 0) === limit && isDeepStrictEqual(record.attack, first);
+    });
+    if (same?.status === 'completed') return [vscode.l10n.t('done: {0}', resultWords(same))];
+    if (same?.status === 'running') return [vscode.l10n.t('at work')];
+    if (same && doneShare(same) > 0) {
+      return [vscode.l10n.t('goes on at {0} %', Math.floor(doneShare(same) * 100))];
+    }
+  }
+  const { evaluations } = target.run;
+  const measured = evaluations.findLast(({ record }) => record?.counts && record.attack.name === attack)?.record;
+  if (!measured?.counts || measured.started === null || measured.ended === null || limit === 0) return [];
+  const each = (measured.ended - measured.started) / measured.counts.total;
+  const seconds = each * limit * targets.length * attacks.length;
+  return [vscode.l10n.t('about {0}', formatDuration(seconds))];
+}

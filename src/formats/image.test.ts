@@ -1,0 +1,157 @@
+import { describe, expect, it } from 'vitest';
+import { decodeImage, resizeAndCrop, type RgbImage } from './image';
+
+const decode = (base64: string) => decodeImage(Buffer.from(base64, 'base64'), 'x');
+
+/** The image that Pillow made the check values of. */
+function pattern(width: number, height: number): RgbImage {
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      data.set([x * 37 + y * 11, x * x * 5 + y * 50, x * y * 13], (y * width + x) * 3);
+    }
+  }
+  return { width, height, data };
+}
+
+const colours = [...pattern(3, 2).data];
+const grey = (values: number[]) => values.flatMap((value) => [value, value, value]);
+
+describe('decodeImage', () => {
+  // Pillow wrote them.
+  it.each<[string, string, number[]]>([
+    [
+      'a palette',
+      'iVBORw0KGgoAAAANSUhEUgAAAAMAAAACBAMAAABvWnspAAAAElBMVEVVRhowNw0LMgBKFAAlBQAAAAAQ0dbGAAAADklEQVR4nGMMucOgyAAABWIBU7z9z9YAAAAASUVORK5CYII=',
+      colours,
+    ],
+    [
+      'colour with transparency',
+      'iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAYAAACddGYaAAAAIklEQVR4nGNkYGD4r8rKwKDKz8DAwm3EwMDNysvAzc/LAAAhCgHk88flQwAAAABJRU5ErkJggg==',
+      colours,
+    ],
+    [
+      'grey',
+      'iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAAAAAC4HznGAAAAEElEQVR4nGNk4BNhVOQXBQABYgBqEh7sDQAAAABJRU5ErkJggg==',
+      grey([0, 14, 34, 33, 48, 69]),
+    ],
+    [
+      'grey with transparency',
+      'iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAQAAAA3fa6RAAAAFklEQVR4nGNk+M/HIMLAosjAzyDKAAAOpgFsLVFuqgAAAABJRU5ErkJggg==',
+      grey([0, 14, 34, 33, 48, 69]),
+    ],
+    [
+      'black and white',
+      'iVBORw0KGgoAAAANSUhEUgAAAAMAAAACAQAAAAC1D1u3AAAADElEQVR4nGNYwHQAAAKoAWOa7lh0AAAAAElFTkSuQmCC',
+      grey([255, 0, 255, 0, 255, 255]),
+    ],
+    [
+      'grey of 16 bits',
+      'iVBORw0KGgoAAAANSUhEUgAAAAMAAAACEAAAAADoj+WFAAAAFklEQVR4nGNgYGBk+P+fqYGB4T/LSwAYBARu4x7htwAAAABJRU5ErkJggg==',
+      grey([0, 1, 255, 128, 1, 3]),
+    ],
+  ])('reads a PNG of %s', (_, base64, values) => {
+    expect(decode(base64)).toMatchObject({ width: 3, height: 2 });
+    expect([...decode(base64).data]).toEqual(values);
+  });
+
+  // Two pixels of the first row and two of the last, as Pillow reads them.
+  it.each<[string, string, number[]]>([
+    [
+      'colour',
+      '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQERMUFRUVDA8XGBYUGBIUFRT/2wBDAQMEBAUEBQkFBQkUDQsNFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBT/wAARCAAIAAgDAREAAhEBAxEB/8QAFAABAAAAAAAAAAAAAAAAAAAAB//EABkQAAEFAAAAAAAAAAAAAAAAAAAGCCQyov/EABUBAQEAAAAAAAAAAAAAAAAAAAYH/8QAFxEBAAMAAAAAAAAAAAAAAAAABgAiMv/aAAwDAQACEQMRAD8AHUm3mkbJb0ybVoXHMM2n/9k=',
+      [137, 0, 130, 4, 23, 201, 3, 174, 200, 19, 175, 190],
+    ],
+    [
+      'grey, progressive',
+      '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQERMUFRUVDA8XGBYUGBIUFRT/wgALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAABv/aAAgBAQAAAAEd/8QAFhAAAwAAAAAAAAAAAAAAAAAAAAQG/9oACAEBAAEFAlJ4/8QAFRABAQAAAAAAAAAAAAAAAAAAADL/2gAIAQEABj8Cl//EABYQAAMAAAAAAAAAAAAAAAAAAAAxwf/aAAgBAQABPyFMH//aAAgBAQAAABB//8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgBAQABPxAb/9k=',
+      [56, 56, 56, 38, 38, 38, 126, 126, 126, 130, 130, 130],
+    ],
+    [
+      'CMYK',
+      '/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwACAQEBAQECAQEBAgICAgIEAwICAgIFBAQDBAYFBgYGBQYGBgcJCAYHCQcGBggLCAkKCgoKCgYICwwLCgwJCgoK/8AAFAgACAAIBEMRAE0RAFkRAEsRAP/EABUAAQEAAAAAAAAAAAAAAAAAAAgJ/8QAHhAAAQEJAAAAAAAAAAAAAAAAAAgJGURFZoGCo+H/2gAOBEMATQBZAEsAAD8AC7JKWYBdcb0fo4JRW0Vcv4f/2Q==',
+      [140, 0, 130, 0, 25, 200, 0, 175, 200, 20, 175, 190],
+    ],
+  ])('reads a JPEG of %s', (_, base64, values) => {
+    const { width, height, data } = decode(base64);
+    expect([width, height, data.length]).toEqual([8, 8, 192]);
+    const found = [...data.subarray(21, 27), ...data.subarray(168, 174)];
+    found.forEach((value, i) => expect(Math.abs(value - values[i]!)).toBeLessThanOrEqual(3));
+  });
+
+  it.each([
+    [
+      'a damaged PNG',
+      Buffer.from(
+        'iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAYAAACddGYaAAAAIklEQVR4nGNkYGD4r8rKwKDKz8DAwm3EwMDNysvAzc/LAAAhCgHk88flQwAAAABJRU5ErkJggg==',
+        'base64',
+      ).fill(0, 50, 54),
+      'x is a damaged image (',
+    ],
+    [
+      'a PNG cut short',
+      Buffer.from(
+        'iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAYAAACddGYaAAAAIklEQVR4nGNkYGD4r8rKwKDKz8DAwm3EwMDNysvAzc/LAAAhCgHk88flQwAAAABJRU5ErkJggg==',
+        'base64',
+      ).subarray(0, 60),
+      'x is a damaged image (',
+    ],
+    ['a JPEG cut short', Buffer.from('/9j/4AAQSkZJRgABAQ', 'base64'), 'x is a damaged image ('],
+    ['another format', Buffer.from('GIF89a'), 'x is neither a PNG nor a JPEG'],
+    ['an empty file', Buffer.alloc(0), 'x is neither a PNG nor a JPEG'],
+  ])('refuses %s', (_, bytes, message) => {
+    expect(() => decodeImage(bytes, 'x')).toThrow(message);
+  });
+});
+
+describe('resizeAndCrop', () => {
+  // Pillow 12: resize(BILINEAR) to the shorter side as torchvision's Resize does, then its CenterCrop.
+  it.each<[number, number, number, number[]]>([
+    [
+      7,
+      5,
+      3,
+      [
+        24, 24, 3, 82, 45, 12, 150, 100, 22, 41, 103, 14, 99, 124, 54, 167, 168, 102, 58, 182, 24, 116, 203, 96, 184,
+        131, 153,
+      ],
+    ],
+    [
+      4,
+      9,
+      3,
+      [
+        46, 162, 13, 91, 174, 63, 135, 199, 113, 64, 211, 19, 109, 152, 93, 153, 106, 167, 79, 85, 24, 124, 82, 122,
+        168, 93, 158,
+      ],
+    ],
+    [
+      3,
+      2,
+      4,
+      [
+        9, 1, 0, 28, 4, 0, 46, 9, 0, 65, 16, 0, 12, 14, 1, 31, 17, 3, 49, 22, 4, 68, 29, 6, 17, 39, 2, 36, 42, 8, 54,
+        47, 12, 73, 54, 17, 20, 51, 3, 39, 54, 10, 57, 59, 16, 76, 66, 23,
+      ],
+    ],
+    [
+      12,
+      8,
+      5,
+      [
+        81, 43, 11, 148, 97, 20, 189, 167, 29, 57, 143, 38, 80, 146, 47, 97, 119, 51, 164, 165, 96, 205, 130, 134, 73,
+        109, 140, 96, 165, 147, 115, 190, 93, 182, 141, 148, 169, 87, 122, 69, 137, 96, 114, 105, 125, 132, 98, 135,
+        199, 90, 104, 132, 147, 106, 64, 140, 115, 131, 131, 102, 148, 97, 137, 190, 151, 108, 84, 144, 132, 80, 93,
+        118, 147, 168, 121,
+      ],
+    ],
+  ])('makes of %i × %i what Pillow makes, at size %i', (width, height, size, values) => {
+    const made = resizeAndCrop(pattern(width, height), size);
+    expect(made).toHaveLength(size * size * 3);
+    made.forEach((value, i) => expect(Math.abs(value - values[i]!)).toBeLessThanOrEqual(1));
+  });
+
+  it('leaves an image of that size as it is', () => {
+    expect(resizeAndCrop(pattern(4, 4), 4)).toEqual(pattern(4, 4).data);
+  });
+});

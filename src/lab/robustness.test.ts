@@ -1,0 +1,202 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeSafetensors } from '../formats/safetensors';
+import { formatEvent } from '../protocol/events';
+import { evaluationAttackSchema } from '../protocol/evaluation';
+import { prepareEvaluation, restoreEvaluation, trashEvaluation, type Evaluation } from './evaluate';
+import {
+  attackSettings,
+  attackTitle,
+  resultWords,
+  robustAgainst,
+  robustByCheckpoint,
+  strongestFirst,
+} from './robustness';
+import { Run } from './run';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sat-robustness-'));
+  mkdirSync(join(folder, 'checkpoints'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const attackOf = (options: object) => evaluationAttackSchema.parse(options);
+
+/** An evaluation of epoch-N, at step 12 N; complete when it has counts. */
+async function evaluated(
+  epoch: number,
+  attack: object,
+  counts?: { total: number; correct: number; robust: number },
+): Promise<Evaluation> {
+  const file = join(folder, 'checkpoints', `epoch-${epoch}.safetensors`);
+  const config = JSON.stringify({ data: { name: 'digits' } });
+  writeFileSync(file, encodeSafetensors(new Map(), { step: String(12 * epoch), epoch: String(epoch), config }));
+  const limit = counts?.total ?? 1000;
+  const evaluation = await prepareEvaluation({ checkpoint: file, attack: attackOf(attack), limit });
+  if (counts) {
+    writeFileSync(
+      join(evaluation.folder, 'evaluation.json'),
+      JSON.stringify({ ...evaluation.record, counts, started: 1, ended: 2 }),
+    );
+    await evaluation.refresh();
+  }
+  return evaluation;
+}
+
+const curves = (series: ReturnType<typeof robustByCheckpoint>) =>
+  Object.fromEntries([...series].map(([name, { steps, values }]) => [name, [[...steps], [...values]]]));
+
+describe('evaluations in words', () => {
+  it('name the attack, the ball, and what is not as usual', () => {
+    const words = (options: object) => [attackTitle(attackOf(options)), attackSettings(attackOf(options))];
+    expect(words({ name: 'pgd20' })).toEqual(['PGD-20', 'L∞ ε 0.031']);
+    expect(words({ name: 'pgd', steps: 7, epsilon: 8 / 255 })).toEqual(['PGD-7', 'L∞ ε 0.0314']);
+    expect(words({ name: 'apgd-ce', norm: 'l2', epsilon: 0.5, steps: 50, eotSteps: 2 })).toEqual([
+      'APGD-CE',
+      'L2 ε 0.5, 50 steps, eot steps 2',
+    ]);
+    expect(words({ name: 'autoattack', version: 'plus' })).toEqual(['AutoAttack plus', 'L∞ ε 0.031']);
+    expect(words({ name: 'none' })).toEqual(['natural', '']);
+    expect([attackTitle({ name: 'newer' }), attackSettings({ name: 'newer', epsilon: 0.1 })]).toEqual([
+      'newer',
+      'L∞ ε 0.1',
+    ]);
+  });
+
+  it('give the share, half its interval, and of how many', async () => {
+    // Wilson: 412 of 1000 lies between 38.2 % and 44.3 %.
+    expect(resultWords(await evaluated(10, { name: 'pgd20' }, { total: 1000, correct: 800, robust: 412 }))).toBe(
+      '41.2 % ± 3.0 (1,000)',
+    );
+    expect(resultWords(await evaluated(10, { name: 'fgsm' }))).toBe('');
+  });
+
+  it('stand with the strongest attack first, then the largest ε', async () => {
+    const counts = { total: 100, correct: 80, robust: 40 };
+    const all = [
+      await evaluated(10, { name: 'none' }, counts),
+      await evaluated(10, { name: 'pgd20', epsilon: 0.1 }, counts),
+      await evaluated(10, { name: 'pgd20' }, counts),
+      await evaluated(10, { name: 'autoattack' }, counts),
+    ];
+    expect(strongestFirst(all).map(({ record }) => [record?.attack.name, record?.attack['epsilon']])).toEqual([
+      ['autoattack', 0.031],
+      ['pgd20', 0.1],
+      ['pgd20', 0.031],
+      ['none', undefined],
+    ]);
+  });
+});
+
+describe('evaluations as curves', () => {
+  it('share one only when attack, options and images are the same', async () => {
+    const of = (robust: number, total = 100) => ({ total, correct: total, robust });
+    const all = [
+      await evaluated(20, { name: 'pgd20' }, of(42)),
+      await evaluated(10, { name: 'pgd20' }, of(40)),
+      await evaluated(10, { name: 'pgd20' }, of(460, 1000)),
+      await evaluated(10, { name: 'pgd20', epsilon: 0.1 }, of(9)),
+      await evaluated(10, { name: 'none' }, of(100)),
+      await evaluated(30, { name: 'pgd20' }),
+    ];
+    expect(curves(robustByCheckpoint(all))).toEqual({
+      'test/robust_accuracy/pgd20 · L∞ ε 0.031, 100 images': [
+        [120, 240],
+        [0.4, 0.42],
+      ],
+      'test/robust_accuracy/pgd20 · L∞ ε 0.031, 1,000 images': [[120], [0.46]],
+      'test/robust_accuracy/pgd20 · L∞ ε 0.1, 100 images': [[120], [0.09]],
+    });
+  });
+
+  it('go over ε, from the natural accuracy, and over steps, where nothing else differs', async () => {
+    const of = (robust: number) => ({ total: 100, correct: 80, robust });
+    const all = [
+      await evaluated(10, { name: 'pgd20', epsilon: 0.2 }, of(10)),
+      await evaluated(10, { name: 'pgd20', epsilon: 0.1 }, of(30)),
+      await evaluated(10, { name: 'pgd20', epsilon: 0.1, steps: 50 }, of(29)),
+      await evaluated(20, { name: 'pgd20', epsilon: 0.3 }, of(5)),
+    ];
+    expect(curves(robustAgainst(all))).toEqual({
+      'robust_accuracy_against_epsilon/pgd20 · epoch-10, L∞, 100 images': [
+        [0, 0.1, 0.2],
+        [0.8, 0.3, 0.1],
+      ],
+      'robust_accuracy_against_steps/pgd20 · epoch-10, L∞ ε 0.1, 100 images': [
+        [20, 50],
+        [0.3, 0.29],
+      ],
+    });
+  });
+});
+
+describe('a run', () => {
+  it('draws what it told of robustness and what evaluations found as one curve, when both measured the same', async () => {
+    const about = { 'test/robust_accuracy/pgd20': { images: 100, epsilon: 0.031, norm: 'linf' } };
+    const told = {
+      event: 'metrics',
+      step: 120,
+      epoch: 10,
+      values: { 'test/robust_accuracy/pgd20': 0.4 },
+      about,
+    } as const;
+    writeFileSync(join(folder, 'metrics.ndjson'), formatEvent(told));
+    const of = (total: number) => ({ total, correct: total, robust: total / 2 });
+    await evaluated(20, { name: 'pgd20' }, of(100));
+    await evaluated(20, { name: 'pgd20' }, of(200));
+    const run = new Run(folder);
+    await run.refresh();
+    expect([...run.drawnSeries].map(([name, { steps }]) => [name, [...steps]])).toEqual([
+      ['test/robust_accuracy/pgd20 · L∞ ε 0.031, 100 images', [120, 240]],
+      ['test/robust_accuracy/pgd20 · L∞ ε 0.031, 200 images', [240]],
+    ]);
+  });
+
+  it('sees evaluations come, go to the trash, and come back', async () => {
+    const run = new Run(folder);
+    const evaluation = await evaluated(10, { name: 'pgd20' });
+    expect(await run.refresh()).toBe(true);
+    const [checkpoint] = [{ path: evaluation.checkpoint, step: 120 }];
+    expect(run.evaluationsOf(checkpoint).map(({ id }) => id)).toEqual([evaluation.id]);
+    expect(run.evaluationsOf({ ...checkpoint, step: 121 })).toEqual([]);
+    expect(run.hasOpenEvaluations).toBe(true);
+    await trashEvaluation(evaluation);
+    expect(await run.refresh()).toBe(true);
+    expect(run.evaluations).toEqual([]);
+    await restoreEvaluation(evaluation);
+    expect(await run.refresh()).toBe(true);
+    expect(run.evaluations).toHaveLength(1);
+  });
+
+  it('tells of an evaluation’s change also when somebody else has followed it', async () => {
+    const run = new Run(folder);
+    await evaluated(10, { name: 'pgd20' });
+    await run.refresh();
+    expect(await run.refresh()).toBe(false);
+    const [evaluation] = run.evaluations;
+    writeFileSync(
+      join(evaluation!.folder, 'process.json'),
+      JSON.stringify({ host: hostname(), bootId: 'none', pid: 999_999, startTime: '1', byte: 0 }),
+    );
+    await evaluation!.refresh();
+    expect(evaluation!.status).toBe('lost');
+    expect(await run.refresh()).toBe(true);
+  });
+
+  it('estimates robustness while an evaluation is at work, with an interval of what was seen', async () => {
+    const evaluation = await evaluated(10, { name: 'pgd20' });
+    const about = { 'test/robust_accuracy/pgd20': { images: 1000, epsilon: 0.031, norm: 'linf' } };
+    const events = [
+      { event: 'start', steps: 1000 },
+      { event: 'metrics', step: 250, values: { 'test/accuracy': 0.9, 'test/robust_accuracy/pgd20': 0.5 }, about },
+    ] as const;
+    writeFileSync(join(evaluation.folder, 'events.ndjson'), events.map((event) => formatEvent(event)).join(''));
+    await evaluation.refresh();
+    // Wilson: half of 250.
+    expect(evaluation.robust?.share).toBe(0.5);
+    expect(evaluation.robust?.interval.map((bound) => Number(bound.toFixed(3)))).toEqual([0.438, 0.562]);
+  });
+});

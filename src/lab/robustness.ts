@@ -1,0 +1,159 @@
+import { attackSchema, attackTitles } from '../protocol/attacks';
+import type { EvaluationRecord } from '../protocol/evaluation';
+import type { About } from '../protocol/events';
+import { aboutMark } from '../protocol/panel';
+import { contradictions, strength, type Evaluation } from './evaluate';
+import { Series } from './series';
+
+/** What evaluations say, in words and as series. */
+
+type Attack = EvaluationRecord['attack'];
+
+/** "PGD-20"; "natural" for no attack. */
+export function attackTitle({ name, steps, version }: Attack): string {
+  if (name === 'none') return 'natural';
+  const titles: Record<string, string | undefined> = attackTitles;
+  if (name === 'pgd' && typeof steps === 'number') return `PGD-${steps}`;
+  const title = titles[name] ?? name;
+  return name === 'autoattack' && typeof version === 'string' && version !== 'standard' ? `${title} ${version}` : title;
+}
+
+/** The ball, and each option that is not as usual: "L∞ ε 0.031", "L2 ε 0.5, 50 steps, seed 3". Empty for no attack. */
+export function attackSettings(attack: Attack): string {
+  const epsilon = epsilonOf(attack);
+  return epsilon === undefined ? '' : [ballWords(attack['norm'], epsilon), ...unusualOptions(attack)].join(', ');
+}
+
+/** Options besides the ball that are not as usual, and that the title does not tell. */
+function unusualOptions({ name, norm: _norm, epsilon: _epsilon, limit: _limit, ...options }: Attack): string[] {
+  const parsed = attackSchema.safeParse({ name });
+  const usual: Record<string, unknown> = parsed.success ? parsed.data : {};
+  const titled: Record<string, string | undefined> = { autoattack: 'version', pgd: 'steps' };
+  return Object.entries(options)
+    .filter(([option, value]) => option !== titled[name] && value !== usual[option])
+    .map(([option, value]) => (option === 'steps' ? `${String(value)} steps` : `${words(option)} ${String(value)}`));
+}
+
+/** "1,000" */
+export function countWords(count: number): string {
+  return count.toLocaleString('en');
+}
+
+/** "41.2 % ± 1.4 (1,000)": the share of robust images, half its 95 % interval in points, and of how many; else empty. */
+export function resultWords({ record, robust }: Evaluation): string {
+  if (!record?.counts || !robust) return '';
+  return `${shareWords(robust)} (${countWords(record.counts.total)})`;
+}
+
+/** "41.2 % ± 1.4": a share in [0, 1], and half its interval. */
+export function shareWords({ share, interval: [low, high] }: NonNullable<Evaluation['robust']>): string {
+  return `${(share * 100).toFixed(1)} % ± ${(((high - low) / 2) * 100).toFixed(1)}`;
+}
+
+/** The strongest attack first; of one attack the largest ε, then the most images, then the newest. */
+export function strongestFirst(evaluations: readonly Evaluation[]): Evaluation[] {
+  const rank = ({ record }: Evaluation) => [
+    strength.indexOf(record?.attack.name ?? ''),
+    epsilonOf(record?.attack) ?? 0,
+    record?.counts?.total ?? 0,
+  ];
+  return [...evaluations].reverse().sort((a, b) => {
+    const [ours, theirs] = [rank(a), rank(b)];
+    const at = ours.findIndex((value, i) => value !== theirs[i]);
+    return at < 0 ? 0 : (theirs[at] ?? 0) - (ours[at] ?? 0);
+  });
+}
+
+/** Signs of gradient masking: what the trainer saw, and what others of the same checkpoint say against it. */
+export function warningsOf(evaluation: Evaluation, others: readonly Evaluation[]): string[] {
+  const mark = 'warn: ';
+  const told = evaluation.log.filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length));
+  return [...told, ...contradictions(evaluation, others)];
+}
+
+/** "test/robust_accuracy/pgd20 · L∞ ε 0.031, 1,000 images" */
+export function metricWithAbout(metric: string, { norm, epsilon, images }: About): string {
+  return `${metric}${aboutMark}${ballWords(norm, epsilon)}, ${imageWords(images)}`;
+}
+
+/** Robust accuracy by step of the checkpoint: one series for each attack, with its options, and number of images. */
+export function robustByCheckpoint(evaluations: readonly Evaluation[]): Map<string, Series> {
+  const series = new Map<string, Series>();
+  for (const { record } of evaluations) {
+    if (!record?.counts || epsilonOf(record.attack) === undefined) continue;
+    const { step, epoch, counts, attack } = record;
+    const about = `${attackSettings(attack)}, ${imageWords(counts.total)}`;
+    const metric = `test/robust_accuracy/${attack.name}${aboutMark}${about}`;
+    seriesOf(series, metric).set(step, epoch, counts.robust / counts.total);
+  }
+  return series;
+}
+
+/** What evaluations of one checkpoint may differ in to be drawn as a curve. */
+const swept = ['epsilon', 'steps'] as const;
+
+/**
+ * Robust accuracy against ε and against the attack's steps, from evaluations of one checkpoint that differ in nothing
+ * else. The x of such a series is ε or the number of steps. With ε 0 stands the natural accuracy.
+ */
+export function robustAgainst(evaluations: readonly Evaluation[]): Map<string, Series> {
+  const curves = new Map<string, Series>();
+  for (const option of swept) {
+    const groups = new Map<string, EvaluationRecord[]>();
+    for (const { record } of evaluations) {
+      if (!record?.counts || typeof record.attack[option] !== 'number') continue;
+      const { attack, checkpoint, step, counts } = record;
+      const rest = Object.entries({ ...attack, [option]: undefined }).sort(([a], [b]) => (a < b ? -1 : 1));
+      const key = JSON.stringify([checkpoint, step, counts.total, rest]);
+      groups.set(key, [...(groups.get(key) ?? []), record]);
+    }
+    for (const group of groups.values()) {
+      const [first] = group;
+      const values = group.map(({ attack }) => attack[option]);
+      if (!first?.counts || new Set(values).size < 2) continue;
+      const about = `${aboutAgainst(first, option)}, ${imageWords(first.counts.total)}`;
+      const series = seriesOf(curves, `robust_accuracy_against_${option}/${first.attack.name}${aboutMark}${about}`);
+      if (option === 'epsilon') series.set(0, first.epoch, first.counts.correct / first.counts.total);
+      for (const { attack, counts, epoch } of group) {
+        if (counts) series.set(Number(attack[option]), epoch, counts.robust / counts.total);
+      }
+    }
+  }
+  return curves;
+}
+
+/** Which checkpoint, and what the evaluations of a curve have in common. */
+function aboutAgainst({ checkpoint, attack }: EvaluationRecord, option: (typeof swept)[number]): string {
+  const name = (checkpoint.split('/').at(-1) ?? checkpoint).replace('.safetensors', '');
+  const { steps: _steps, ...others } = attack;
+  const ball = option === 'epsilon' ? normWords(attack['norm']) : ballWords(attack['norm'], epsilonOf(attack) ?? NaN);
+  return [name, ball, ...unusualOptions(option === 'epsilon' ? attack : others)].join(', ');
+}
+
+function seriesOf(all: Map<string, Series>, name: string): Series {
+  const series = all.get(name) ?? new Series();
+  all.set(name, series);
+  return series;
+}
+
+function epsilonOf(attack: Attack | undefined): number | undefined {
+  const epsilon = attack?.['epsilon'];
+  return typeof epsilon === 'number' ? epsilon : undefined;
+}
+
+function ballWords(norm: unknown, epsilon: number): string {
+  return `${normWords(norm)} ε ${Number(epsilon.toPrecision(3))}`;
+}
+
+function normWords(norm: unknown): string {
+  return norm === 'l2' ? 'L2' : 'L∞';
+}
+
+function imageWords(count: number): string {
+  return `${countWords(count)} images`;
+}
+
+/** "stepSize" as "step size". */
+function words(option: string): string {
+  return option.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}

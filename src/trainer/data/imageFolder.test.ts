@@ -1,0 +1,169 @@
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { encode as encodePng } from 'fast-png';
+import { encode as encodeJpeg } from 'jpeg-js';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { dataSchema } from '../../protocol/data';
+import { gatherImages } from './imageSource';
+import { readImages } from './imageFolder';
+import { applyNoise } from './noise';
+import { prepareTrainingData } from './prepare';
+import { loadDataSet } from './registry';
+import { bytesOf, dataFolder } from './testing';
+
+const { root, write, remove, empty, check, refuses } = dataFolder('image-folder');
+const cache = dataFolder('image-folder');
+afterAll(() => [root, cache.root].forEach((folder) => rmSync(folder, { recursive: true })));
+beforeEach(() => {
+  empty();
+  cache.empty();
+  vi.stubEnv('SAT_CACHE', cache.root);
+});
+afterEach(() => vi.unstubAllEnvs());
+
+/** Of one colour, 16 × 12. */
+const png = (red: number) =>
+  encodePng({
+    width: 16,
+    height: 12,
+    channels: 3,
+    data: Uint8Array.from({ length: 576 }, (_, i) => (i % 3 === 0 ? red : 7)),
+  });
+const jpeg = (grey: number) => encodeJpeg({ width: 16, height: 12, data: Buffer.alloc(768, grey) }, 90).data;
+
+const tell = vi.fn();
+const load = (options: object = {}) =>
+  loadDataSet(dataSchema.parse({ name: 'image-folder', size: 8, ...options }), {
+    root,
+    mediaFolder: '',
+    tell,
+  });
+/** The first byte of each image of 8 × 8. */
+const firsts = (images: Uint8Array) => Array.from({ length: images.length / 192 }, (_, i) => images[i * 192]);
+
+function twoClasses(): void {
+  write('train/dog/a.png', png(10));
+  write('train/dog/deep/b.PNG', png(20));
+  write('train/cat/c.png', png(30));
+  write('train/cat/Thumbs.db', 'x');
+  write('val/cat/d.JPEG', jpeg(40));
+  write('val/dog/e.png', png(50));
+}
+
+describe('folders of images by class', () => {
+  beforeEach(twoClasses);
+
+  it('are read in the order of classes and names', async () => {
+    const { train, test, ...about } = await load();
+    expect(about).toMatchObject({ classNames: ['cat', 'dog'], shape: [8, 8, 3], pixelScale: 255 });
+    expect([...train.labels, ...test.labels]).toEqual([0, 1, 1, 0, 1]);
+    expect(firsts(bytesOf(train.images))).toEqual([30, 10, 20]);
+    const [first = 0, second] = firsts(bytesOf(test.images));
+    expect([Math.round(first / 4), second]).toEqual([10, 50]);
+    expect((await check()).message).toBe('3 training and 2 test images, 64×64×3, 2 classes');
+  });
+
+  it('are decoded once, and again when an image changes', async () => {
+    await load();
+    expect(readdirSync(join(cache.root, 'images'))).toHaveLength(2);
+    tell.mockClear();
+    await load();
+    expect(tell).not.toHaveBeenCalled();
+    write('train/cat/c.png', png(99));
+    expect(firsts(bytesOf((await load()).train.images))).toEqual([99, 10, 20]);
+    expect(tell).toHaveBeenCalledTimes(1);
+  });
+
+  it('are read from a file, batch by batch, where they do not fit in memory', async () => {
+    const dataSet = await load();
+    const folder = join(cache.root, 'images');
+    const files = readdirSync(folder).map((name) => join(folder, name));
+    const file = files.find((path) => statSync(path).size === 3 * 192)!;
+    const streamed = await readImages(file, 8, 100);
+    expect(streamed).not.toBeInstanceOf(Uint8Array);
+    const bytes = bytesOf(await readImages(file, 8));
+    const count = bytes.length / 192;
+    const rows = Int32Array.from({ length: count }, (_, i) => count - 1 - i);
+    expect(gatherImages(streamed, rows, dataSet.shape)).toEqual(gatherImages(bytes, rows, dataSet.shape));
+
+    const labels = Int32Array.from({ length: count }, () => 0);
+    const streamedSet = { ...dataSet, train: { images: streamed, labels } };
+    expect(() => applyNoise(streamedSet, { type: 'Gaussian', rate: 0.5 }, 0)).toThrow('data.size');
+    expect(applyNoise(streamedSet, { type: 'symmetric', rate: 0.5 }, 0).images).toBe(streamed);
+    const { validation } = prepareTrainingData(streamedSet, { validation: 0.34 }, 0);
+    expect(gatherImages(validation.images, Int32Array.of(0), dataSet.shape)).toEqual(bytes.slice(-192));
+  });
+
+  it.each<[string, () => void, string]>([
+    ['no val/', () => remove('val'), 'has neither val/ nor test/'],
+    ['no train/', () => remove('train'), 'train was not found'],
+    ['a class without training images', () => write('val/bird/x.png', png(1)), 'is of class bird'],
+    ['only one class', () => remove('train/cat'), 'are all of one class, dog'],
+    ['a damaged image', () => write('train/dog/a.png', png(10).subarray(0, 60)), 'a.png is a damaged image'],
+    ['a file that is no image', () => write('val/dog/e.png', 'hello'), 'e.png is neither a PNG nor a JPEG'],
+  ])('are refused with %s', async (_, damage, words) => {
+    damage();
+    await refuses(words);
+    expect((await check()).files.some(({ status }) => status !== 'ok')).toBe(true);
+    expect(
+      readdirSync(cache.root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.tmp')),
+    ).toEqual([]);
+  });
+
+  it('say what to do when the cache cannot be written', async () => {
+    cache.write('file', 'x');
+    vi.stubEnv('SAT_CACHE', join(cache.root, 'file'));
+    await expect(load()).rejects.toThrow(/could not be written to .*SAT_CACHE/);
+  });
+});
+
+describe('files that are called after their class', () => {
+  it('are read by class and number; testShare takes the end of each class', async () => {
+    for (const [i, name] of ['cat.0', 'cat.2', 'cat.10', 'dog.0', 'dog.1'].entries())
+      write(`train/${name}.png`, png(i));
+    await expect(load()).rejects.toThrow('data.testShare');
+    const { train, test, classNames } = await load({ testShare: 0.5 });
+    expect(classNames).toEqual(['cat', 'dog']);
+    expect([...train.labels, ...test.labels]).toEqual([0, 0, 1, 0, 1]);
+    expect([firsts(bytesOf(train.images)), firsts(bytesOf(test.images))]).toEqual([
+      [0, 1, 3],
+      [2, 4],
+    ]);
+    await expect(load({ testShare: 0.1 })).rejects.toThrow('data.testShare: 0.1 of each class is no image');
+  });
+});
+
+describe('lists of images', () => {
+  beforeEach(() => {
+    for (const i of [0, 1, 2]) write(`all/a picture ${i}.png`, png(i));
+    write('train_split.txt', 'all/a picture 1.png 1\n\nall/a picture 0.png 0\r\n');
+    write('val_split.txt', 'all/a picture 2.png 1\n');
+  });
+
+  it('are found where there are two, or named', async () => {
+    const { train, test, classNames } = await load();
+    expect(classNames).toEqual(['0', '1']);
+    expect([...train.labels, ...test.labels]).toEqual([1, 0, 1]);
+    expect([...firsts(bytesOf(train.images)), ...firsts(bytesOf(test.images))]).toEqual([1, 0, 2]);
+    write('other.txt', 'all/a picture 2.png cat\nall/a picture 1.png dog\n');
+    const words = await load({ trainList: 'other.txt', testList: 'other.txt' });
+    expect([words.classNames, [...words.train.labels]]).toEqual([
+      ['cat', 'dog'],
+      [0, 1],
+    ]);
+  });
+
+  it.each<[string, string, object, string]>([
+    ['a line without a label', 'all/x.png', {}, 'train_split.txt, line 1: expected a path and a label'],
+    ['a missing image', 'all/a picture 0.png 0\nall/x.png 1', {}, 'line 2: there is no'],
+    ['no lines', '\n', {}, 'lists no images'],
+    ['only one of both names', '', { trainList: 'train_split.txt' }, 'data.testList: missing'],
+    ['a list that is not there', '', { trainList: 'no.txt', testList: 'no.txt' }, 'no.txt was not found'],
+  ])('are refused with %s', async (_, text, options, words) => {
+    write('train_split.txt', text);
+    await expect(load(options)).rejects.toMatchObject({
+      name: 'Problem',
+      message: expect.stringContaining(words) as string,
+    });
+  });
+});

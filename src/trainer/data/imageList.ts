@@ -1,0 +1,154 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import type { ImageFilesOptions } from '../../protocol/data';
+import { Problem } from '../problem';
+
+export interface LabelledFile {
+  /** Its path. */
+  file: string;
+  /** The number of its class. */
+  label: number;
+}
+
+/** The images of a data set whose images are files, sorted by class and name, or as in their lists. */
+export interface ImageList {
+  classNames: string[];
+  train: LabelledFile[];
+  test: LabelledFile[];
+}
+
+/** A file and the name of its class. */
+interface Named {
+  file: string;
+  className: string;
+}
+
+export const layouts =
+  'Put the images into train/CLASS/ and val/CLASS/ (or test/CLASS/), or as CLASS.N.jpg into train/ and val/, ' +
+  'or list them in text files, "path label" a line, that data.trainList and data.testList name';
+
+const isImage = (name: string) => /\.(png|jpe?g)$/i.test(name);
+const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/**
+ * Finds the images below a folder:
+ * - `trainList` and `testList`, or without these the only train*.txt and the only val*.txt or test*.txt there are;
+ * - else train/ and val/ (or test/), each with a folder for each class (ImageNet's layout, too), or with files that are
+ *   called CLASS.anything.jpg (Dogs vs. Cats);
+ * - `testShare` takes the test images from the end of each class where there is no val/ or test/.
+ * @throws Problem that names what is missing or wrong and what to do
+ */
+export function listImages(root: string, options: ImageFilesOptions): ImageList {
+  const lists = findLists(root, options);
+  const named = lists
+    ? { train: readList(root, lists.train), test: readList(root, lists.test) }
+    : readFolders(root, options.testShare);
+  const classNames = classesOf(named.train);
+  const numbers = new Map(classNames.map((name, number) => [name, number]));
+  const numbered = ({ file, className }: Named): LabelledFile => {
+    const label = numbers.get(className);
+    if (label !== undefined) return { file, label };
+    throw new Problem(
+      `${file} is of class ${className}, of which there is no training image. Classes are ${shortened(classNames)}. Take it away, or add training images.`,
+    );
+  };
+  if (classNames.length < 2) {
+    throw new Problem(`${root}: the training images are all of one class, ${shortened(classNames)}. ${layouts}.`);
+  }
+  return { classNames, train: named.train.map(numbered), test: named.test.map(numbered) };
+}
+
+/** Labels that are numbers stand for all classes from 0 on; names are sorted. */
+function classesOf(train: readonly Named[]): string[] {
+  const names = [...new Set(train.map(({ className }) => className))].sort();
+  if (!names.every((name) => /^\d+$/.test(name))) return names;
+  const highest = Math.max(...names.map(Number));
+  // Folders may have numbers for names, too; a number above the count is then a name like any other.
+  return highest < 2 * names.length ? Array.from({ length: highest + 1 }, (_, i) => String(i)) : names;
+}
+
+function findLists(
+  root: string,
+  { trainList, testList }: ImageFilesOptions,
+): { train: string; test: string } | undefined {
+  if (trainList !== undefined && testList !== undefined) return { train: trainList, test: testList };
+  if (trainList !== undefined || testList !== undefined) {
+    const missing = trainList === undefined ? 'trainList' : 'testList';
+    throw new Problem(`data.${missing}: missing. Name both lists, or neither.`);
+  }
+  const names = readdirSync(root).filter((name) => name.endsWith('.txt'));
+  const [train, ...moreTrain] = names.filter((name) => name.startsWith('train'));
+  const [test, ...moreTest] = names.filter((name) => /^(val|test)/.test(name));
+  const one = train !== undefined && test !== undefined && moreTrain.length === 0 && moreTest.length === 0;
+  return one ? { train, test } : undefined;
+}
+
+/** A path, white space and a label on each line. */
+function readList(root: string, name: string): Named[] {
+  const list = join(root, name);
+  if (!existsSync(list)) throw new Problem(`${list} was not found. Lists lie in data.root: check the name.`);
+  const lines = readFileSync(list, 'utf8').split(/\r?\n/);
+  const found = lines.flatMap((line, i) => {
+    if (line.trim() === '') return [];
+    const [, path, className] = /^\s*(.*\S)\s+(\S+)\s*$/.exec(line) ?? [];
+    if (path === undefined || className === undefined) {
+      throw new Problem(`${list}, line ${i + 1}: expected a path and a label, found "${line.slice(0, 80)}".`);
+    }
+    const file = isAbsolute(path) ? path : join(root, path);
+    if (!existsSync(file)) {
+      throw new Problem(`${list}, line ${i + 1}: there is no ${file}. Paths are relative to data.root.`);
+    }
+    return [{ file, className }];
+  });
+  if (found.length === 0) throw new Problem(`${list} lists no images. Write "path label" on each line.`);
+  return found;
+}
+
+function readFolders(root: string, testShare: number | undefined): { train: Named[]; test: Named[] } {
+  const all = readFolder(join(root, 'train'));
+  const name = ['val', 'test'].find((folder) => isFolder(join(root, folder)));
+  if (name !== undefined) return { train: all, test: readFolder(join(root, name)) };
+  if (testShare === undefined) {
+    throw new Problem(
+      `${root} has neither val/ nor test/. ${layouts}; or set data.testShare to take test images from the end of each class.`,
+    );
+  }
+  const train: Named[] = [];
+  const test: Named[] = [];
+  for (const className of new Set(all.map((image) => image.className))) {
+    const images = all.filter((image) => image.className === className);
+    const kept = images.length - Math.trunc(testShare * images.length);
+    train.push(...images.slice(0, kept));
+    test.push(...images.slice(kept));
+  }
+  if (test.length === 0) throw new Problem(`data.testShare: ${testShare} of each class is no image. Raise it.`);
+  return { train, test };
+}
+
+/** A folder for each class, or files whose names begin with their class and a dot. */
+function readFolder(folder: string): Named[] {
+  if (!isFolder(folder)) throw new Problem(`${folder} was not found. ${layouts}.`);
+  const entries = readdirSync(folder, { withFileTypes: true });
+  const classes = entries.filter((entry) => isFolder(join(folder, entry.name))).map(({ name }) => name);
+  const inClasses = classes.sort().flatMap((className) =>
+    readdirSync(join(folder, className), { recursive: true, encoding: 'utf8' })
+      .filter(isImage)
+      .sort()
+      .map((name) => ({ file: join(folder, className, name), className })),
+  );
+  if (inClasses.length > 0) return inClasses;
+  const named = entries.filter(({ name }) => isImage(name) && /^[^.]+\../.test(name)).map(({ name }) => name);
+  const flat = named.sort(byNumbers).flatMap((name) => {
+    const [className = ''] = name.split('.');
+    return name.split('.').length > 2 ? [{ file: join(folder, name), className }] : [];
+  });
+  if (flat.length > 0) return flat;
+  throw new Problem(`${folder} holds no PNG or JPEG images of classes. ${layouts}.`);
+}
+
+/** cat.2.jpg before cat.10.jpg. */
+const { compare: byNumbers } = new Intl.Collator('en', { numeric: true });
+
+function shortened(names: readonly string[]): string {
+  return names.length > 10 ? `${names.slice(0, 10).join(', ')}, …` : names.join(', ');
+}
