@@ -1,13 +1,9 @@
 // `npm run bench:train`: steps of the same networks here and in PyTorch, alternately, in one run.
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { spawnSync } from 'node:child_process';
 import { median, quantile } from 'simple-statistics';
 import { root, setUp } from '../../scripts/setup.mjs';
+import { answering, pythonWith } from '../peer.mjs';
 
-const environment = join(root, '.cache', 'bench', 'python');
-const python = join(environment, 'bin', 'python');
 const rounds = Number(process.env['ROUNDS'] ?? 5);
 
 const cifar = [32, 32, 3];
@@ -25,28 +21,8 @@ const tasks = [
   { ...resnet20, what: 'pgd', method: 'erm', steps: 1 },
 ];
 
-/** @param {string} command @param {string[]} args */
-function answering(command, args) {
-  const child = spawn(command, args, { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return {
-    /** @param {object} task @returns {Promise<{ milliseconds?: number[], error?: string, peak_bytes: number }>} */
-    ask: async (task) => {
-      child.stdin.write(JSON.stringify(task) + '\n');
-      const { value } = await lines.next();
-      if (value === undefined) throw new Error(`${command} ended`);
-      return JSON.parse(value);
-    },
-    end: () => child.stdin.end(),
-  };
-}
-
 setUp();
-if (!existsSync(python)) {
-  console.log('Installing PyTorch into .cache/bench (5.4 GB on disk) …');
-  spawnSync('python3', ['-m', 'venv', environment], { stdio: 'inherit' });
-  spawnSync(python, ['-m', 'pip', 'install', '--quiet', 'torch', 'numpy'], { stdio: 'inherit' });
-}
+const python = pythonWith(['torch', 'numpy']);
 
 const wanted = process.argv.slice(2);
 const subject = answering(process.execPath, ['out/benchTrain.js', 'tensorflow']);

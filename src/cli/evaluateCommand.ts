@@ -15,22 +15,14 @@ import {
 } from '../lab/evaluate';
 import { formatDuration } from '../lab/format';
 import { findRun } from '../lab/store';
-import { attackTitles } from '../protocol/attacks';
-import { evaluationAttackSchema, type EvaluationAttack } from '../protocol/evaluation';
+import type { EvaluationAttack } from '../protocol/evaluation';
 import { exitCodes } from '../protocol/run';
+import { attacksOf, numbers, numeric, type AttackArguments } from './attackArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
 import { print, table, UsageError } from './output';
 
-interface EvaluateOptions extends CommonOptions {
+interface EvaluateOptions extends CommonOptions, AttackArguments {
   checkpoints: string;
-  attack: string;
-  epsilon?: number;
-  norm?: string;
-  steps?: number;
-  stepSize?: number;
-  restarts?: number;
-  seed?: number;
-  set: string[];
   limit?: number;
   saveImages?: boolean;
   runtime?: 'auto' | 'tensorflow' | 'wasm';
@@ -42,9 +34,9 @@ export function evaluateCommand(): Command {
     .argument('<checkpoint|run>', 'a .safetensors file, or a run')
     .option('--checkpoints <which>', 'of a run: epochs such as 71-100, or latest, best, epoch-10', 'latest')
     .option('--attack <name>', 'none, fgsm, pgd20, apgd-ce, square, autoattack, …', 'pgd20')
-    .option('--epsilon <x>', 'radius of the ball, in pixels of [0, 1]', numeric)
+    .option('--epsilon <x,…>', 'radius of the ball, in pixels of [0, 1], such as 8/255; several: each of them', numbers)
     .option('--norm <name>', 'linf or l2')
-    .option('--steps <n>', 'steps of the attack', numeric)
+    .option('--steps <n,…>', 'steps of the attack; several: each of them', numbers)
     .option('--step-size <x>', 'size of a step', numeric)
     .option('--restarts <n>', 'random restarts', numeric)
     .option('--seed <n>', 'seed of the attack', numeric)
@@ -58,61 +50,13 @@ export function evaluateCommand(): Command {
     .option('--save-images', 'keep the perturbed images')
     .option('--runtime <name>', 'auto, tensorflow or wasm')
     .action(async (reference: string, options: EvaluateOptions) => {
-      const attack = attackOf(options);
+      const attacks = attacksOf(options);
       const { limit } = options;
       if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1)) {
         throw new UsageError(`--limit ${limit}: expected a number of images`);
       }
-      process.exitCode = await evaluateAll(await checkpointsMeant(reference, options), attack, options);
+      process.exitCode = await evaluateAll(await checkpointsMeant(reference, options), attacks, options);
     });
-}
-
-function numeric(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || Number.isNaN(value)) throw new UsageError(`${text} is not a number`);
-  return value;
-}
-
-/** @throws UsageError that names the option which the attack does not have or cannot take */
-function attackOf({ attack: name, set, ...options }: EvaluateOptions): EvaluationAttack {
-  const wrong = set.find((setting) => !/^[^=]+=/.test(setting));
-  if (wrong !== undefined) throw new UsageError(`--set ${wrong}: expected option=value`);
-  const { epsilon, norm, steps, stepSize, restarts, seed } = options;
-  const given = Object.entries({ epsilon, norm, steps, stepSize, restarts, seed }).filter(
-    ([, value]) => value !== undefined,
-  );
-  const more = set.map((setting) => {
-    const at = setting.indexOf('=');
-    return [setting.slice(0, at), jsonOrText(setting.slice(at + 1))] as const;
-  });
-  const result = evaluationAttackSchema.safeParse({ name, ...Object.fromEntries([...given, ...more]) });
-  if (result.success) return result.data;
-  if (name !== 'none' && !(name in attackTitles)) {
-    throw new UsageError(`There is no attack ${name}. Choose one of none, ${Object.keys(attackTitles).join(', ')}.`);
-  }
-  throw new UsageError(`--attack ${name}: ${reasonOf(result.error.issues)}`);
-}
-
-function jsonOrText(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
-
-interface Issue {
-  readonly message: string;
-  readonly path: readonly PropertyKey[];
-  readonly errors?: readonly (readonly Issue[])[];
-}
-
-/** What is wrong with an attack: of the possibilities that were tried, what the one that bears its name says. */
-function reasonOf(issues: readonly Issue[]): string {
-  const [issue] = issues;
-  if (issue?.errors) return reasonOf(issue.errors.at(-1) ?? []);
-  if (!issue) return 'it cannot be read';
-  return issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : issue.message;
 }
 
 async function checkpointsMeant(reference: string, options: EvaluateOptions): Promise<string[]> {
@@ -127,16 +71,16 @@ async function checkpointsMeant(reference: string, options: EvaluateOptions): Pr
   });
 }
 
-/** Evaluates one checkpoint after the other. @returns the exit code */
+/** Evaluates one checkpoint after the other, each under one attack after the other. @returns the exit code */
 async function evaluateAll(
   checkpoints: readonly string[],
-  attack: EvaluationAttack,
+  attacks: readonly EvaluationAttack[],
   options: EvaluateOptions,
 ): Promise<number> {
   const { limit, saveImages, runtime, json } = options;
   const done: Evaluation[] = [];
   let code: number = exitCodes.done;
-  for (const checkpoint of checkpoints) {
+  for (const [checkpoint, attack] of checkpoints.flatMap((file) => attacks.map((one) => [file, one] as const))) {
     const evaluation = await prepareEvaluation({ checkpoint, attack, limit, saveImages: saveImages ?? false, runtime });
     if (evaluation.status !== 'completed') code = await follow(evaluation, json ?? false);
     if (code !== exitCodes.done) break;
@@ -151,8 +95,16 @@ async function evaluateAll(
     });
     return code;
   }
-  if (done.length > 0)
-    print.line(table(['checkpoint', 'images', 'natural', attack.name, '95 % interval'], done.map(row)));
+  if (done.length > 0) {
+    const varied = (['epsilon', 'steps'] as const).filter((option) => (options[option]?.length ?? 0) > 1);
+    const head = ['checkpoint', ...varied, 'images', 'natural', options.attack, '95 % interval'];
+    print.line(
+      table(
+        head,
+        done.map((evaluation) => row(evaluation, varied)),
+      ),
+    );
+  }
   for (const warning of warnings) print.note(`warning: ${warning}`);
   return code;
 }
@@ -162,13 +114,14 @@ async function warningsOf(evaluation: Evaluation): Promise<string[]> {
   return [...told, ...contradictions(evaluation, await evaluationsBeside(evaluation.checkpoint))];
 }
 
-function row({ record }: Evaluation): string[] {
+function row({ record }: Evaluation, varied: readonly string[]): string[] {
   const counts = record?.counts;
-  if (!record || !counts) return [record?.checkpoint ?? '', '', '', '', ''];
+  if (!record || !counts) throw new Error('the evaluation has not ended');
   const { total, correct, robust } = counts;
   const interval = shareInterval(robust, total).map((bound) => (bound * 100).toFixed(1));
   return [
     basename(record.checkpoint, '.safetensors'),
+    ...varied.map((option) => String(Number(Number(record.attack[option]).toPrecision(4)))),
     String(total),
     percent(correct / total),
     percent(robust / total),

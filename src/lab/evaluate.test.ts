@@ -56,7 +56,7 @@ describe('an evaluation', () => {
     );
   });
 
-  it('is compared with stronger and weaker attacks of the same ε', async () => {
+  it('is compared with stronger and weaker attacks', async () => {
     const file = checkpoint('epoch-10');
     const counted = async (attack: Parameters<typeof prepareEvaluation>[0]['attack'], robust: number) => {
       const evaluation = await prepareEvaluation({ checkpoint: file, attack });
@@ -74,6 +74,12 @@ describe('an evaluation', () => {
     expect(contradictions(weak, await evaluationsBeside(file))).toEqual([
       expect.stringMatching(/autoattack leaves 52\.0 % and the weaker pgd20 only 50\.0 %/),
     ]);
+    await counted(pgd20(0.02), 480);
+    await counted(attackSchema.parse({ name: 'pgd20', steps: 100 }), 510);
+    expect(contradictions(weak, await evaluationsBeside(file)).slice(1)).toEqual([
+      expect.stringMatching(/ε 0\.031 and 20 steps leaves 50\.0 % and the weaker pgd20 with ε 0\.02 .* only 48\.0 %/),
+      expect.stringMatching(/ε 0\.031 and 100 steps leaves 51\.0 % and the weaker .* and 20 steps only 50\.0 %/),
+    ]);
   });
 });
 
@@ -86,6 +92,7 @@ describe('checkpoints of a run', () => {
     expect(await named('2-9')).toEqual(['epoch-2', 'epoch-9']);
     expect(await named('1-100')).toEqual(['epoch-2', 'epoch-9', 'epoch-10']);
     expect(await named('best, 10,10')).toEqual(['best', 'epoch-10']);
+    await expect(named('latest, 71-100')).rejects.toThrow(/no checkpoint 71-100 /);
     await expect(named('71-100')).rejects.toThrow(/no checkpoint 71-100 .*There are best, epoch-10, epoch-2/);
   });
 });

@@ -278,7 +278,7 @@ export async function checkpointsOf(runFolder: string, which: string): Promise<s
   const folder = join(runFolder, 'checkpoints');
   const names = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.safetensors'));
   const epochOf = (file: string) => Number(/^epoch-(\d+)\.safetensors$/.exec(file)?.[1] ?? NaN);
-  const chosen = which.split(',').flatMap((part) => {
+  const parts = which.split(',').map((part) => {
     const range = /^(\d+)(?:-(\d+))?$/.exec(part.trim());
     if (!range) return names.filter((file) => file === `${part.trim()}.safetensors`);
     const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])];
@@ -286,15 +286,16 @@ export async function checkpointsOf(runFolder: string, which: string): Promise<s
       .filter((file) => epochOf(file) >= first && epochOf(file) <= last)
       .sort((a, b) => epochOf(a) - epochOf(b));
   });
-  if (chosen.length === 0) {
+  const missing = parts.findIndex((files) => files.length === 0);
+  if (missing >= 0) {
     const there = names.map((file) => basename(file, '.safetensors')).sort();
     throw new Error(
       there.length === 0
         ? `${folder} holds no checkpoints.`
-        : `There is no checkpoint ${which} in ${folder}. There are ${there.join(', ')}; "checkpoint.keep" says how many are kept.`,
+        : `There is no checkpoint ${which.split(',')[missing]?.trim()} in ${folder}. There are ${there.join(', ')}; "checkpoint.keep" says how many are kept.`,
     );
   }
-  return [...new Set(chosen)].map((file) => join(folder, file));
+  return [...new Set(parts.flat())].map((file) => join(folder, file));
 }
 
 /**
@@ -317,37 +318,50 @@ export const strength = ['none', 'fgsm', 'pgd20', 'apgd-ce', 'autoattack'];
 const chance = 0.005;
 
 /**
- * Compares a finished evaluation with others of the same checkpoint, images and ε (facts 4.4).
+ * Compares a finished evaluation with others of the same checkpoint and images (facts 4.4): a stronger attack, a larger ε
+ * and more steps leave at most as much.
  * @returns warnings in words
  */
 export function contradictions(evaluation: Evaluation, others: readonly Evaluation[]): string[] {
   const { record } = evaluation;
-  if (!record?.counts) return [];
-  const own = shareOf(record.counts);
+  if (!record) return [];
   return others.flatMap(({ record: other }) => {
-    if (!other?.counts || !comparable(record, other)) return [];
-    const [mine, theirs] = [strength.indexOf(record.attack.name), strength.indexOf(other.attack.name)];
-    if (mine < 0 || theirs < 0 || mine === theirs) return [];
-    const [weak, strong] = mine < theirs ? [own, shareOf(other.counts)] : [shareOf(other.counts), own];
-    const [weakName, strongName] =
-      mine < theirs ? [record.attack.name, other.attack.name] : [other.attack.name, record.attack.name];
-    if (strong <= weak + chance) return [];
+    if (!other || other.checkpoint !== record.checkpoint || other.step !== record.step || other.limit !== record.limit)
+      return [];
+    const [weak, strong] = isStronger(other, record) ? [record, other] : [other, record];
+    if (!weak.counts || !strong.counts || !isStronger(strong, weak)) return [];
+    if (shareOf(strong.counts) <= shareOf(weak.counts) + chance) return [];
+    const [strongName, weakName] = namesApart(strong.attack, weak.attack);
     return [
-      `${strongName} leaves ${percent(strong)} and the weaker ${weakName} only ${percent(weak)} of the same checkpoint: ` +
-        'a sign of gradient masking, or of too few steps.',
+      `${strongName} leaves ${percent(shareOf(strong.counts))} and the weaker ${weakName} only ` +
+        `${percent(shareOf(weak.counts))} of the same checkpoint: a sign of gradient masking, or of too few steps.`,
     ];
   });
 }
 
-function comparable(a: EvaluationRecord, b: EvaluationRecord): boolean {
-  const bounds = ({ attack }: EvaluationRecord) => [attack['norm'], attack['epsilon']];
-  const free = a.attack.name === 'none' || b.attack.name === 'none';
-  return (
-    a.checkpoint === b.checkpoint &&
-    a.step === b.step &&
-    a.limit === b.limit &&
-    (free || isDeepStrictEqual(bounds(a), bounds(b)))
-  );
+type Attack = EvaluationRecord['attack'];
+
+/** Whether an attack must leave at most as much as another. */
+function isStronger({ attack: a }: EvaluationRecord, { attack: b }: EvaluationRecord): boolean {
+  if (a.name !== b.name) {
+    const [first, second] = [strength.indexOf(a.name), strength.indexOf(b.name)];
+    const sameBall = isDeepStrictEqual([a['norm'], a['epsilon']], [b['norm'], b['epsilon']]);
+    return first > second && second >= 0 && (sameBall || b.name === 'none');
+  }
+  // With a larger ε, as with more steps, the step size often changes too.
+  const others = ({ epsilon: _, steps: __, stepSize: ___, ...rest }: Attack) => rest;
+  const larger = (option: string) => Number(a[option] ?? 0) - Number(b[option] ?? 0);
+  const [radius, steps] = [larger('epsilon'), larger('steps')];
+  return isDeepStrictEqual(others(a), others(b)) && radius >= 0 && steps >= 0 && radius + steps > 0;
+}
+
+/** Names of two attacks, with what tells them apart where the names are the same. */
+function namesApart(a: Attack, b: Attack): [string, string] {
+  if (a.name !== b.name) return [a.name, b.name];
+  const named = (attack: Attack) =>
+    `${attack.name} with ε ${Number(Number(attack['epsilon']).toPrecision(4))}` +
+    (typeof attack['steps'] === 'number' ? ` and ${attack['steps']} steps` : '');
+  return [named(a), named(b)];
 }
 
 function shareOf({ robust, total }: Counts): number {

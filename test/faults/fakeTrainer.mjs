@@ -17,6 +17,7 @@ const emit = (event) => print(JSON.stringify(event) + '\n');
 const now = () => Date.now() / 1000;
 
 if (command === 'train') train(args[0], args[1] === '--resume' ? args[2] : undefined);
+else if (command === 'evaluate') evaluate(args[0]);
 else if (command === 'data') data(...args);
 else {
   writeSync(2, 'Usage: trainer train RUN_FOLDER [--resume CHECKPOINT]\n');
@@ -79,6 +80,16 @@ function train(folder, resume) {
     process.exit(code);
   };
   next();
+}
+
+/** An attack of size ε leaves 90 (1 − ε) of 100 images. */
+function evaluate(folder) {
+  const file = join(folder, 'evaluation.json');
+  const record = JSON.parse(readFileSync(file, 'utf8'));
+  const counts = { total: 100, correct: 90, robust: Math.round(90 * (1 - (record.attack.epsilon ?? 0))) };
+  emit({ event: 'start', time: now(), runtime: 'fake', device: 'none', steps: 1000 });
+  writeFileSync(file, JSON.stringify({ ...record, counts, started: now(), ended: now() }));
+  emit({ event: 'end', status: 'completed', time: now() });
 }
 
 /** Digits are there, and other data sets where their folder is. */

@@ -3,7 +3,7 @@ import { attackSchema, attackTitles, type AttackConfig, type AttackName, type No
 import type { Model } from '../models/model';
 import { NumpyRandom } from '../random';
 import { attackSamples, isRobust, naturalSamples } from '../robustness';
-import { eager } from '../runtimes/program';
+import { eager, type Compile } from '../runtimes/program';
 import * as tf from '../tf';
 import { useWasm } from '../testing';
 import { autoattack } from './autoattack';
@@ -180,6 +180,31 @@ describe('attacks', () => {
     const labels = Int32Array.of(logits.indexOf(Math.max(...logits)));
     const attack = attacked(attackSchema.parse({ name: 'apgd-t' }), { images, labels }, victim);
     await expect(attack).rejects.toThrow('needs 4 classes, the data have 3');
+  });
+});
+
+describe('a victim whose programs are recorded', () => {
+  it('asks for few numbers of rows, and answers as without that', async () => {
+    const asked = new Set<number>();
+    const recorded: Compile = (body) => {
+      const program = eager(body);
+      return (inputs, call) => {
+        Object.values(inputs).forEach(({ shape }) => asked.add(shape[0]));
+        return program(inputs, call);
+      };
+    };
+    const victim = createVictim(linear, { shape: [side, side, channels], classes }, recorded, () => Promise.resolve());
+    const { images, labels } = await grey(40);
+    const before = tf.memory().numTensors;
+    for (const n of [40, 39, 33, 32, 31, 20, 17, 5, 1]) {
+      const points = { images: images.slice(0, n * size), labels: labels.slice(0, n) };
+      expect(await victim.logits(points.images)).toEqual(await victimOf().logits(points.images));
+      const targets = points.labels.map((label) => (label + 1) % classes);
+      const wanted = await victimOf().gradient('dlr-targeted', points, targets);
+      expect(await victim.gradient('dlr-targeted', points, targets)).toEqual(wanted);
+    }
+    expect([...asked]).toEqual([48, 32, 8, 1]);
+    expect(tf.memory().numTensors).toBe(before);
   });
 });
 

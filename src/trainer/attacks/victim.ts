@@ -1,7 +1,7 @@
 import type { Model } from '../models/model';
 import { oneHot } from '../ops/crossEntropy';
 import { NumpyRandom } from '../random';
-import type { Compile, Program } from '../runtimes/program';
+import { eager, type Compile, type Program } from '../runtimes/program';
 import * as tf from '../tf';
 import { Problem } from '../problem';
 import { classesNeeded, pixelLosses, type PixelLoss, type PixelLossName } from './losses';
@@ -80,7 +80,14 @@ export function createVictim(
   compile: Compile,
   between: () => Promise<void>,
 ): Victim {
-  const images = (pixels: Float32Array) => tf.tensor4d(pixels, [pixels.length / sizeOf(shape), ...shape]);
+  const size = sizeOf(shape);
+  // A program that is recorded is one for each number of rows, and attacks have fewer and fewer left.
+  const paddedRows = compile === eager ? (n: number) => n : nextOfFew;
+  const imageTensor = (pixels: Float32Array) => {
+    const rows = paddedRows(pixels.length / size);
+    return tf.tensor4d(repeatLast(pixels, size, rows), [rows, ...shape]);
+  };
+  const classTensor = (labels: Int32Array) => oneHot(repeatLast(labels, 1, paddedRows(labels.length)), classes);
   const forward = compile(({ images }: { images: tf.Tensor }) => ({
     logits: classLogits(model, images, classes),
   }));
@@ -99,31 +106,53 @@ export function createVictim(
     classes,
     async logits(pixels) {
       await between();
-      return tf.tidy(() => forward({ images: images(pixels) }, call).logits.dataSync<'float32'>());
+      const inputs = { images: imageTensor(pixels) };
+      const outputs = forward(inputs, call);
+      const logits = firstValues(outputs.logits, (pixels.length / size) * classes);
+      tf.dispose([inputs, outputs]);
+      return logits;
     },
-    async gradient(name, points, targets = points.labels) {
+    async gradient(name, { images, labels }, targets = labels) {
       if (classes < classesNeeded[name]) {
         throw new Problem(
           `This attack needs ${classesNeeded[name]} classes, the data have ${classes}. Choose one of apgd-ce, pgd or square.`,
         );
       }
       await between();
-      const inputs = {
-        images: images(points.images),
-        labels: oneHot(points.labels, classes),
-        targets: oneHot(targets, classes),
-      };
+      const inputs = { images: imageTensor(images), labels: classTensor(labels), targets: classTensor(targets) };
       const outputs = gradientOf(name)(inputs, call);
-      // Not inside tf.tidy: it looks for tensors in each number of an array that it returns.
-      const read = {
-        loss: outputs.loss.dataSync<'float32'>(),
-        gradient: outputs.gradient.dataSync<'float32'>(),
-        logits: outputs.logits.dataSync<'float32'>(),
+      const result = {
+        loss: firstValues(outputs.loss, labels.length),
+        gradient: firstValues(outputs.gradient, images.length),
+        logits: firstValues(outputs.logits, labels.length * classes),
       };
       tf.dispose([inputs, outputs]);
-      return read;
+      return result;
     },
   };
+}
+
+/** The next power of two up to 32, then the next multiple of 16: few sizes, and little that is computed for nothing. */
+function nextOfFew(rows: number): number {
+  return rows > 32 ? Math.ceil(rows / 16) * 16 : 2 ** Math.ceil(Math.log2(rows));
+}
+
+/** Rows with copies of the last one behind them. @param size values in one row */
+function repeatLast<T extends Float32Array | Int32Array>(values: T, size: number, rows: number): T {
+  const length = rows * size;
+  if (values.length === length) return values;
+  // Both kinds of array are made of a length.
+  const padded = new (values.constructor as new (length: number) => T)(length);
+  padded.set(values);
+  const last = values.subarray(values.length - size);
+  for (let from = values.length; from < length; from += size) padded.set(last, from);
+  return padded;
+}
+
+/** A tensor's first values. Not to be read inside tf.tidy, which looks for tensors in each number of an array. */
+function firstValues(tensor: tf.Tensor, count: number): Float32Array {
+  const values = tensor.dataSync<'float32'>();
+  return values.length === count ? values : values.slice(0, count);
 }
 
 /** Numbers in one image. */

@@ -1,0 +1,90 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildPrograms } from '../../test/faults/programs';
+import { encodeSafetensors } from '../formats/safetensors';
+import { attacksOf, numeric } from './attackArguments';
+
+describe('the attack on a command line', () => {
+  it('takes fractions, and one attack for each ε and number of steps', () => {
+    expect(numeric('8/255')).toBe(8 / 255);
+    for (const wrong of ['', '8/', '1/0', 'eight', '1/2/3']) expect(() => numeric(wrong)).toThrow(/is not a number/);
+    const attacks = attacksOf({ attack: 'pgd20', epsilon: [0, 4 / 255], steps: [10, 100], restarts: 2, set: [] });
+    expect(attacks).toMatchObject([
+      { epsilon: 0, steps: 10, restarts: 2 },
+      { epsilon: 0, steps: 100, restarts: 2 },
+      { epsilon: 4 / 255, steps: 10, restarts: 2 },
+      { epsilon: 4 / 255, steps: 100, restarts: 2 },
+    ]);
+    expect(attacksOf({ attack: 'autoattack', set: ['version=plus'] })).toMatchObject([{ version: 'plus' }]);
+  });
+
+  it('names the option that is wrong', () => {
+    expect(() => attacksOf({ attack: 'pgd20', epsilon: [0.1, -1], set: [] })).toThrow(/--attack pgd20: epsilon/);
+    expect(() => attacksOf({ attack: 'square', steps: [5], set: [] })).toThrow(/--attack square: .*steps/);
+    expect(() => attacksOf({ attack: 'pgd200', set: [] })).toThrow(/no attack pgd200. Choose one of none, fgsm/);
+    expect(() => attacksOf({ attack: 'pgd20', set: ['restarts'] })).toThrow(/expected option=value/);
+  });
+});
+
+describe('sat evaluate', { timeout: 60_000 }, () => {
+  let tools: Awaited<ReturnType<typeof buildPrograms>>;
+  let place: string;
+  const run = () => join(place, 'sat-runs', 'one');
+
+  beforeAll(async () => {
+    tools = await buildPrograms();
+    place = mkdtempSync(join(tmpdir(), 'sat-evaluate-cli-'));
+    mkdirSync(join(run(), 'checkpoints'), { recursive: true });
+    const metadata = { step: '12', epoch: '10', config: JSON.stringify({ data: { name: 'digits' } }) };
+    for (const name of ['epoch-9', 'epoch-10'])
+      writeFileSync(join(run(), 'checkpoints', `${name}.safetensors`), encodeSafetensors(new Map(), metadata));
+  }, 60_000);
+  afterAll(() => {
+    tools.remove();
+    rmSync(place, { recursive: true, force: true });
+  });
+
+  const evaluate = (checkpoint: string, ...args: string[]) =>
+    new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
+      const file = join(run(), 'checkpoints', `${checkpoint}.safetensors`);
+      const child = execFile(
+        tools.node,
+        [join(tools.dist, 'sat.js'), 'evaluate', file, ...args],
+        { cwd: place },
+        (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
+      );
+    });
+
+  it('evaluates each ε, in a folder of its own, and none of them twice', async () => {
+    const first = await evaluate('epoch-10', '--epsilon', '0,0.1,51/255');
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    const rows = first.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.trim().split(/ {2,}/));
+    expect(rows[0]).toEqual(['checkpoint', 'epsilon', 'images', 'natural', 'pgd20', '95 % interval']);
+    expect(rows.slice(1).map((row) => row.slice(0, 5))).toEqual([
+      ['epoch-10', '0', '100', '90.00 %', '90.00 %'],
+      ['epoch-10', '0.1', '100', '90.00 %', '81.00 %'],
+      ['epoch-10', '0.2', '100', '90.00 %', '72.00 %'],
+    ]);
+    expect(readdirSync(join(run(), 'evaluations'))).toHaveLength(3);
+    const second = await evaluate('epoch-10', '--epsilon', '0.1,0.3', '--json');
+    expect((JSON.parse(second.stdout) as { evaluations: unknown[] }).evaluations).toHaveLength(2);
+    expect(readdirSync(join(run(), 'evaluations'))).toHaveLength(4);
+  });
+
+  it('has no column for what is the same everywhere', async () => {
+    const { stdout } = await evaluate('epoch-9', '--attack', 'none');
+    expect(stdout.split('\n')[0]?.trim().split(/ {2,}/)).toEqual([
+      'checkpoint',
+      'images',
+      'natural',
+      'none',
+      '95 % interval',
+    ]);
+  });
+});
