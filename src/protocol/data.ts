@@ -106,6 +106,12 @@ const common = {
     .default(0)
     .describe('Share of the training set, taken from its end, kept for validation, in [0, 1).'),
   limit: z.int().min(1).optional().describe('Train on the first n training samples only.'),
+  normalization: z
+    .enum(['none'])
+    .optional()
+    .describe(
+      'none: the network sees pixels in [0, 1], as in the authors’ adversarial scripts. Default: it first subtracts the mean of the data and divides by their standard deviation.',
+    ),
 };
 
 const dataSet = <N extends string>(name: N, description: string) =>

@@ -47,7 +47,11 @@ beforeAll(async () => {
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
 /** @param stopAt after how many questions a stop is asked for */
-async function evaluate(id: string, attack: object, { stopAt = Infinity, limit = 300 } = {}) {
+async function evaluate(
+  id: string,
+  attack: object,
+  { stopAt = Infinity, limit = 300, given = config, images = dataSet } = {},
+) {
   const folder = join(place, 'evaluations', id);
   mkdirSync(folder, { recursive: true });
   const events: RunEvent[] = [];
@@ -57,8 +61,8 @@ async function evaluate(id: string, attack: object, { stopAt = Infinity, limit =
     folder,
     record: evaluationRecordSchema.parse({ ...request, attack, saveImages: true }),
     checkpoint,
-    config,
-    dataSet,
+    config: given,
+    dataSet: images,
     runtime,
     events: { emit: (event) => events.push(structuredClone(event)) },
     stopRequested: () => asked++ >= stopAt,
@@ -131,8 +135,18 @@ describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
     await expect(evaluate('changed', pgd)).rejects.toThrow(/was changed. Delete it/);
   });
 
+  it('normalises the pixels as its run did, which may be not at all', async () => {
+    const { record } = await evaluate('plain', { name: 'none' });
+    const images = { ...dataSet, normalization: { mean: [0.9], std: [0.2] } };
+    const none = configSchema.parse({ ...config, data: { name: 'digits', normalization: 'none' } });
+    const counts = async (id: string, given: typeof config) =>
+      (await evaluate(id, { name: 'none' }, { given, images })).record.counts;
+    expect(await counts('none', none)).toEqual(record.counts);
+    expect(await counts('other', config)).not.toEqual(record.counts);
+  });
+
   it('can do without an attack', async () => {
-    const { record, events } = await evaluate('none', { name: 'none' });
+    const { record, events } = await evaluate('unattacked', { name: 'none' });
     expect(record.counts?.robust).toBe(record.counts?.correct);
     expect(JSON.stringify(events)).not.toContain('robust_accuracy');
   });

@@ -14,7 +14,7 @@ import { loadModel } from './checkpoint/checkpoint';
 import type { DataSet } from './data/types';
 import type { EventSink } from './eventStream';
 import { methodOutputs } from './methods/registry';
-import { withNormalization } from './models/model';
+import { normalizationOf, withNormalization } from './models/model';
 import { createModel } from './models/registry';
 import { Problem } from './problem';
 import { NumpyRandom } from './random';
@@ -38,7 +38,7 @@ export interface CheckpointEvaluation {
   /** Absolute. */
   checkpoint: string;
   /** Of the run that wrote the checkpoint. */
-  config: Pick<RunConfig, 'model' | 'method'>;
+  config: Pick<RunConfig, 'data' | 'model' | 'method'>;
   dataSet: DataSet;
   runtime: Runtime;
   events: EventSink;
@@ -137,7 +137,7 @@ function attackOf({ attack }: EvaluationRecord): AttackConfig | undefined {
 
 async function openVictim(evaluation: CheckpointEvaluation): Promise<Victim> {
   const { checkpoint, config, dataSet, runtime, stopRequested } = evaluation;
-  const { shape, classNames, normalization } = dataSet;
+  const { shape, classNames } = dataSet;
   const classes = classNames.length;
   const made = createModel(config.model, {
     input: shape,
@@ -146,7 +146,7 @@ async function openVictim(evaluation: CheckpointEvaluation): Promise<Victim> {
   });
   await loadModel(checkpoint, made);
   return createVictim(
-    withNormalization(made, normalization),
+    withNormalization(made, normalizationOf(config.data, dataSet)),
     { shape, classes },
     runtime.compile,
     stoppable(stopRequested),

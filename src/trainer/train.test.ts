@@ -42,14 +42,14 @@ function newFolder(): string {
 }
 
 /** Trains into a folder. @param stopAt the step after which a stop is asked for */
-async function run(folder: string, config: object, { stopAt = Infinity, resumeFrom = '' } = {}) {
+async function run(folder: string, config: object, { stopAt = Infinity, resumeFrom = '', images = dataSet } = {}) {
   const events: RunEvent[] = [];
   let asked = 0;
   const first = resumeFrom === '' ? 0 : Number(/step-(\d+)/.exec(resumeFrom)?.[1]);
   const status = await train({
     folder,
     config: configSchema.parse(config),
-    dataSet,
+    dataSet: images,
     runtime: { name: 'wasm', device: 'cpu', compile: eager, images: hostImages },
     events: { emit: (event) => events.push(structuredClone(event)) },
     // Asked once before every step.
@@ -70,6 +70,23 @@ function tensorsOf(folder: string, name = 'latest') {
   const file = join(folder, 'checkpoints', `${name}.safetensors`);
   return decodeSafetensors(readFileSync(file), file).tensors;
 }
+
+describe('the normalisation', () => {
+  it('is part of the network and of its checkpoint, and can be left out', async () => {
+    const images = { ...dataSet, normalization: { mean: [0.9], std: [0.2] } };
+    const short = { data: { name: 'digits', limit: 100 }, epochs: 1 };
+    const none = { ...short, data: { ...short.data, normalization: 'none' } };
+    const [plain, without, usual] = [newFolder(), newFolder(), newFolder()];
+    const { events } = await run(plain, short);
+    expect(metricsOf((await run(without, none, { images })).events)).toEqual(metricsOf(events));
+    expect(metricsOf((await run(usual, short, { images })).events)).not.toEqual(metricsOf(events));
+    const said = (folder: string) => {
+      const file = join(folder, 'checkpoints', 'latest.safetensors');
+      return decodeSafetensors(readFileSync(file), file).metadata['normalization'];
+    };
+    expect([without, usual].map(said)).toEqual(['{"mean":[0],"std":[1]}', '{"mean":[0.9],"std":[0.2]}']);
+  });
+});
 
 describe('a run that is stopped and resumed', () => {
   const adam = { ...satConfig, optimizer: { name: 'adam' } };

@@ -19,7 +19,7 @@ import type { DataSet } from './data/types';
 import { countCorrect, createPredict, meanCrossEntropy } from './evaluate';
 import type { EventSink } from './eventStream';
 import { createMethod, methodOutputs } from './methods/registry';
-import { withNormalization } from './models/model';
+import { normalizationOf, withNormalization } from './models/model';
 import { createModel } from './models/registry';
 import { oneHot } from './ops/crossEntropy';
 import { createOptimizer } from './optimizers/registry';
@@ -117,6 +117,7 @@ type Session = ReturnType<typeof createSession>;
 
 function createSession({ folder, config, dataSet, runtime, events, stopRequested }: TrainingRun, data: TrainingData) {
   const classes = dataSet.classNames.length;
+  const normalization = normalizationOf(config.data, dataSet);
   const network = (number: number) =>
     withNormalization(
       createModel(config.model, {
@@ -124,7 +125,7 @@ function createSession({ folder, config, dataSet, runtime, events, stopRequested
         outputs: methodOutputs(config.method.name, classes),
         random: batchRandom(config.seed, randomStreams.weights, 0, number),
       }),
-      dataSet.normalization,
+      normalization,
     );
   const model = network(0);
   const targets = oneHot(data.given, classes);
@@ -136,7 +137,7 @@ function createSession({ folder, config, dataSet, runtime, events, stopRequested
   const keeper = new CheckpointKeeper(
     folder,
     config.checkpoint.keep,
-    { config, normalization: dataSet.normalization, seed: config.seed },
+    { config, normalization, seed: config.seed },
     events,
   );
   const trained = { model, optimizer, method };

@@ -1,4 +1,5 @@
-import type { Normalization } from '../data/types';
+import type { DataConfig } from '../../protocol/data';
+import type { DataSet, Normalization } from '../data/types';
 import type { NumpyRandom } from '../random';
 import type { StepRandom } from '../runtimes/program';
 import * as tf from '../tf';
@@ -24,6 +25,12 @@ export interface ModelShape {
   outputs: number;
   /** Source of the initial weights. */
   random: NumpyRandom;
+}
+
+/** What a configuration puts in front of its model: the normalisation of the data, or none. */
+export function normalizationOf({ normalization }: Pick<DataConfig, 'normalization'>, dataSet: DataSet): Normalization {
+  if (normalization !== 'none') return dataSet.normalization;
+  return { mean: dataSet.normalization.mean.map(() => 0), std: dataSet.normalization.std.map(() => 1) };
 }
 
 /** Puts the normalisation of the data in front of a model, so that attacks and data act on pixels in [0, 1]. */
