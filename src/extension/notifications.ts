@@ -7,9 +7,13 @@ import { headlineWords, stateWords } from './describe';
 import { evaluationName } from './evaluateCheckpoint';
 import type { Lab } from './lab';
 
-/** Says once when a run or an evaluation that was seen running ends or fails, unless the panel is in view and shows it anyway. */
+/**
+ * Says once when a run or an evaluation that was seen running, or a run that began since the window opened, ends or
+ * fails, unless the panel is in view and shows it anyway.
+ */
 export class Notifications implements vscode.Disposable {
   private readonly seen = new Map<string, RunStatus>();
+  private readonly opened = Date.now();
   private readonly subscriptions: vscode.Disposable[];
 
   constructor(
@@ -28,8 +32,10 @@ export class Notifications implements vscode.Disposable {
 
   private look(run: Run): void {
     for (const evaluation of run.evaluations) this.lookAt(evaluation, run);
-    const before = this.seen.get(run.folder);
-    this.seen.set(run.folder, run.status);
+    // A run that fails at once may have ended before it was first looked at.
+    const began = Date.parse(run.record?.created ?? '') >= this.opened ? 'running' : undefined;
+    const before = this.seen.get(run.folder) ?? began;
+    if (run.record) this.seen.set(run.folder, run.status);
     if (before !== 'running' || run.status === 'running' || this.shownInPanel(run)) return;
     if (run.status === 'completed') {
       // A sweep tells of its end once, for all its runs.

@@ -11,7 +11,7 @@ const diverging = JSON.stringify({
   name: 'diverges',
   method: { name: 'erm' },
   data: { name: 'digits' },
-  // The first step makes the weights infinite. Until then a second goes by, in which the window sees the run running.
+  // The first step makes the weights infinite.
   optimizer: { name: 'sgd', learningRate: 1e30 },
 });
 
