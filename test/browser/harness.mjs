@@ -226,12 +226,14 @@ export const testChart = 'sat-chart[data-family=test] canvas';
  * @returns {Promise<{ points: number, lines: number, lastX: number, drawnAt: number } | undefined>}
  */
 export async function drawn(panel, selector = testChart) {
-  const canvas = panel.locator(selector).first();
-  if ((await canvas.count()) === 0) return undefined;
-  const data = await canvas.evaluate((element) => {
-    const names = ['points', 'lines', 'last-x', 'drawn-at'];
-    return names.map((name) => Number(element.getAttribute(`data-${name}`) ?? NaN));
-  });
+  // One look: between finding a canvas and asking it, it may go, and a locator would wait for another.
+  const [data] = await panel.locator(selector).evaluateAll((elements) =>
+    elements.map((element) => {
+      const names = ['points', 'lines', 'last-x', 'drawn-at'];
+      return names.map((name) => Number(element.getAttribute(`data-${name}`) ?? NaN));
+    }),
+  );
+  if (!data) return undefined;
   const [points = NaN, lines = NaN, lastX = NaN, drawnAt = NaN] = data;
   return { points, lines, lastX, drawnAt };
 }
