@@ -4,7 +4,7 @@ import { linearRegression, median, quantile, standardDeviation } from 'simple-st
 import { methodSchema, type MethodName } from '../../src/protocol/methods';
 import { modelSchema } from '../../src/protocol/models';
 import { optimizerSchema } from '../../src/protocol/optimizers';
-import { drawCrops } from '../../src/trainer/data/augment';
+import { drawTransforms } from '../../src/trainer/data/augment';
 import { createMethod } from '../../src/trainer/methods/registry';
 import { createModel } from '../../src/trainer/models/registry';
 import { oneHot } from '../../src/trainer/ops/crossEntropy';
@@ -17,6 +17,9 @@ import * as tf from '../../src/trainer/tf';
 type Shape = [number, number, number];
 
 /** Training on made images that lie where the runtime keeps them. @returns one step, on rows of the data set */
+/** As `"augment": true`. */
+const usual = { padding: 4, flip: true, rotation: 0 };
+
 function training(runtime: Runtime, model: string, methodName: MethodName, shape: Shape, size: number) {
   const random = new NumpyRandom(0);
   const bytes = Uint8Array.from({ length: size * shape[0] * shape[1] * shape[2] }, () => random.raw() & 255);
@@ -28,7 +31,7 @@ function training(runtime: Runtime, model: string, methodName: MethodName, shape
   const step = createTrainStep({ model: network, method, optimizer }, runtime.compile, source.images);
   return (rows: Int32Array, augment: boolean) => {
     const indices = tf.tensor1d(rows, 'int32');
-    const images = source.inputs(rows, augment ? drawCrops(rows.length, random) : undefined);
+    const images = source.inputs(rows, augment ? drawTransforms(rows.length, random, usual) : undefined);
     const inputs = { ...images, targets: tf.gather(targets, indices), indices };
     step(inputs, { epoch: 100, random }, 0.01);
     tf.dispose(inputs);

@@ -271,12 +271,28 @@ function describeIssue(issue: z.core.$ZodIssue, config: unknown): Described[] {
         },
       ];
     case 'invalid_union':
-      return [{ keys, message: unionMessage(keys, found) }];
+      return describeUnion(issue, config);
     case 'invalid_key':
       return [{ keys, message: issue.issues[0]?.message ?? issue.message }];
     default:
       return [{ keys, message: issue.message }];
   }
+}
+
+/** What is wrong with a value that may be of several kinds. */
+function describeUnion(issue: z.core.$ZodIssueInvalidUnion, config: unknown): Described[] {
+  const keys = issue.path.map(String);
+  const found = valueAt(config, keys);
+  const kinds = issue.errors.map(([first]) =>
+    first?.code === 'invalid_type' && first.path.length === 0 ? first : null,
+  );
+  // The alternative of the value's own kind knows what is wrong in it.
+  const own = issue.errors[kinds.indexOf(null)];
+  if (own) return own.flatMap((inner) => describeIssue({ ...inner, path: [...issue.path, ...inner.path] }, config));
+  const expected = kinds.flatMap((kind) => (kind ? article(kind.expected) : []));
+  const message =
+    expected.length > 0 ? `expected ${expected.join(' or ')}, found ${show(found)}` : unionMessage(keys, found);
+  return [{ keys, message }];
 }
 
 function article(expected: string): string {
@@ -307,7 +323,7 @@ function knownNames(keys: readonly string[]): string[] {
   const option = schemaAt(keys.slice(0, -1));
   const last = keys.at(-1) ?? '';
   if (!option || !('options' in option.def)) return [];
-  return (option.def.options as z.ZodObject[]).flatMap(({ shape }) => {
+  return objectOptions(option.def.options).flatMap(({ shape }) => {
     const literal = shape[last] as z.ZodType | undefined;
     return literal && 'values' in literal.def ? (literal.def.values as string[]) : [];
   });
@@ -322,12 +338,17 @@ function schemaAt(keys: readonly string[]): z.ZodType | undefined {
       'shape' in bare.def
         ? [bare.def.shape as z.ZodObject['shape']]
         : 'options' in bare.def
-          ? (bare.def.options as z.ZodObject[]).map(({ shape }) => shape)
+          ? objectOptions(bare.def.options).map(({ shape }) => shape)
           : [];
     schema = shapes.map((shape) => shape[key] as z.ZodType | undefined).find((inner) => inner !== undefined);
     if (!schema) return undefined;
   }
   return unwrap(schema);
+}
+
+/** Those alternatives of a union that are objects. */
+function objectOptions(options: unknown): z.ZodObject[] {
+  return (options as z.ZodType[]).filter((option): option is z.ZodObject => 'shape' in option.def);
 }
 
 function unwrap(schema: z.ZodType): z.ZodType {
@@ -345,7 +366,9 @@ function knownKeys(keys: readonly string[], owner: unknown): string[] {
   if (!schema) return [];
   if ('shape' in schema.def) return Object.keys(schema.def.shape as object);
   if (!('options' in schema.def)) return [];
-  const options = schema.def.options as z.ZodObject[];
+  const options = objectOptions(schema.def.options);
+  const [only, ...others] = options;
+  if (only && others.length === 0) return Object.keys(only.shape);
   const chosen = options.find(({ shape }) =>
     ['name', 'type'].some((key) => (shape[key] as z.ZodType | undefined)?.safeParse(valueAt(owner, [key])).success),
   );

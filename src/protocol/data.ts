@@ -92,13 +92,37 @@ export type NoiseConfig = z.output<typeof noiseSchema>;
 export type NoiseType = NoiseConfig['type'];
 export type NoiseOptions<T extends NoiseType> = Extract<NoiseConfig, { type: T }>;
 
+const augmentation = z.strictObject({
+  padding: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(4)
+    .describe('Black pixels around an image, from which a crop of the image’s size is taken at random.'),
+  flip: z.boolean().default(true).describe('Mirror each image left to right with probability ½.'),
+  rotation: z
+    .number()
+    .min(0)
+    .max(180)
+    .default(0)
+    .describe('Turn each image by an angle of at most so many degrees, either way, before the crop.'),
+});
+export type Augmentation = z.output<typeof augmentation>;
+
+/** What is done to training images; undefined: nothing. */
+export function augmentationOf({ augment }: Pick<DataConfig, 'augment'>): Augmentation | undefined {
+  return augment === true ? augmentation.parse({}) : augment || undefined;
+}
+
 const common = {
   root: z.string().optional().describe('Folder with the data set’s own files, relative to this file.'),
   noise: noiseSchema.optional().describe('Noise put on the whole training set before it is split.'),
   augment: z
-    .boolean()
+    .union([z.boolean(), augmentation])
     .default(false)
-    .describe('Random crop (4 pixels of zero padding) and horizontal flip of the training images.'),
+    .describe(
+      'Change the training images at random at each visit. true: a crop with 4 pixels of black padding, and a horizontal flip, as for CIFAR; an object says otherwise.',
+    ),
   validation: z
     .number()
     .min(0)

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { writeAtomic } from '../formats/atomicFile';
 import { encodeNpy } from '../formats/npy';
 import { documentVersion, type RunConfig } from '../protocol/config';
+import { augmentationOf } from '../protocol/data';
 import { runFiles } from '../protocol/run';
 import { createVictim } from './attacks/victim';
 import { breathe, stoppable, unlessStopped } from './breathe';
@@ -10,7 +11,7 @@ import type { SelectiveCurve, SelectiveFile } from '../protocol/selective';
 import { methodForModel } from '../protocol/widthAdjustment';
 import { loadCheckpoint, type Progress } from './checkpoint/checkpoint';
 import { CheckpointKeeper } from './checkpoint/keeper';
-import { drawCrops } from './data/augment';
+import { drawTransforms } from './data/augment';
 import { batchRandom, epochOrder, randomStreams } from './data/batches';
 import { imageSource, type CreateImageSource, type ImageFormat, type ImageSource } from './data/imageSource';
 import { describeNoise, saveNoise } from './data/noise';
@@ -223,12 +224,13 @@ async function trainEpoch(run: TrainingRun, session: Session, progress: Progress
 
 function stepInputs({ config }: TrainingRun, session: Session, rows: Int32Array, progress: Progress): StepInputs {
   const { epoch, step } = progress;
-  const crops = config.data.augment
-    ? drawCrops(rows.length, batchRandom(config.seed, randomStreams.augmentation, epoch, step))
-    : undefined;
+  const augmentation = augmentationOf(config.data);
+  const transforms =
+    augmentation &&
+    drawTransforms(rows.length, batchRandom(config.seed, randomStreams.augmentation, epoch, step), augmentation);
   const indices = tf.tensor1d(rows, 'int32');
   return {
-    ...session.images.train.given.inputs(rows, crops),
+    ...session.images.train.given.inputs(rows, transforms),
     targets: tf.gather(session.targets, indices),
     indices,
   };

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { NumpyRandom } from '../random';
-import { augmentImages, drawCrops } from './augment';
+import type { Augmentation } from '../../protocol/data';
+import { augmentImages, drawTransforms, type Transforms } from './augment';
+
+const usual: Augmentation = { padding: 4, flip: true, rotation: 0 };
 
 /** What torchvision does: pads with zeros, crops, flips; pixel by pixel, to hold the fast one to. */
 function reference(
@@ -37,18 +40,57 @@ describe('augmentImages', () => {
     const size = shape[0] * shape[1] * shape[2];
     const images = Uint8Array.from({ length: 200 * size }, (_, i) => 1 + (i % 251));
     const before = images.slice();
-    const augmented = augmentImages(images, shape, drawCrops(200, new NumpyRandom(1), padding));
+    const augmented = augmentImages(images, shape, drawTransforms(200, new NumpyRandom(1), { ...usual, padding }));
     // Compared as bytes: the test's own way through large arrays takes seconds.
     expect(Buffer.compare(augmented, reference(images, shape, new NumpyRandom(1), padding))).toBe(0);
     expect(Buffer.compare(images, before)).toBe(0);
   });
 
-  it('pads 4 pixels unless told otherwise', () => {
-    const images = new Uint8Array(64 * 64).fill(9);
-    const augment = (...padding: [number?]) =>
-      augmentImages(images, [8, 8, 1], drawCrops(64, new NumpyRandom(2), ...padding));
-    expect(augment()).toEqual(augment(4));
-    expect(augment()).not.toEqual(augment(3));
+  it('flips only where asked to', () => {
+    const { flip, top } = drawTransforms(64, new NumpyRandom(2), { ...usual, flip: false });
+    expect(Math.max(...flip)).toBe(0);
+    expect(new Set(top)).toEqual(new Set([0, 1, 2, 3, 4, 5, 6, 7, 8]));
+  });
+
+  const centred: Transforms = {
+    top: Int32Array.of(0),
+    left: Int32Array.of(0),
+    flip: Int32Array.of(0),
+    padding: 0,
+  };
+  const turned = (shape: [number, number, number], degrees: number, images: Uint8Array) => [
+    ...augmentImages(images, shape, { ...centred, angle: Float64Array.of((degrees * Math.PI) / 180) }),
+  ];
+
+  it('turns counter-clockwise', () => {
+    const image = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9);
+    expect(turned([3, 3, 1], 90, image)).toEqual([3, 6, 9, 2, 5, 8, 1, 4, 7]);
+    expect(turned([3, 3, 1], -90, image)).toEqual([7, 4, 1, 8, 5, 2, 9, 6, 3]);
+    expect(turned([1, 3, 2], 180, Uint8Array.of(1, 2, 3, 4, 5, 6))).toEqual([5, 6, 3, 4, 1, 2]);
+  });
+
+  // Pillow 13: Image.fromarray(numpy.arange(1, 26, dtype='uint8').reshape(5, 5)).rotate(DEGREES)
+  it.each([
+    [15, [2, 3, 4, 4, 10, 6, 7, 8, 9, 15, 6, 12, 13, 14, 20, 11, 17, 18, 19, 20, 16, 22, 22, 23, 24]],
+    [-37.5, [0, 6, 2, 3, 0, 11, 12, 7, 8, 4, 16, 17, 13, 9, 10, 22, 18, 19, 14, 15, 0, 23, 24, 20, 0]],
+    [60, [0, 4, 10, 15, 0, 3, 8, 14, 14, 20, 2, 8, 13, 19, 24, 6, 12, 17, 18, 23, 0, 11, 16, 22, 0]],
+  ])('turns by %d degrees as Pillow', (degrees, expected) => {
+    expect(
+      turned(
+        [5, 5, 1],
+        degrees,
+        Uint8Array.from({ length: 25 }, (_, i) => i + 1),
+      ),
+    ).toEqual(expected);
+  });
+
+  it('turns by no more than it is told, either way', () => {
+    const { angle = new Float64Array() } = drawTransforms(500, new NumpyRandom(3), { ...usual, rotation: 15 });
+    const degrees = [...angle].map((radians) => (radians * 180) / Math.PI);
+    expect(Math.min(...degrees)).toBeGreaterThanOrEqual(-15);
+    expect(Math.min(...degrees)).toBeLessThan(-14);
+    expect(Math.max(...degrees)).toBeLessThanOrEqual(15);
+    expect(Math.max(...degrees)).toBeGreaterThan(14);
   });
 
   it('does a batch of CIFAR’s size in less time than a training step notices', () => {
@@ -56,7 +98,7 @@ describe('augmentImages', () => {
     const random = new NumpyRandom(0);
     const milliseconds = Array.from({ length: 50 }, () => {
       const start = performance.now();
-      augmentImages(images, [32, 32, 3], drawCrops(128, random));
+      augmentImages(images, [32, 32, 3], drawTransforms(128, random, usual));
       return performance.now() - start;
     });
     // The best of many: a shared machine pauses now and then.

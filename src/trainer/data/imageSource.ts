@@ -1,5 +1,5 @@
 import * as tf from '../tf';
-import { augmentImages, type Crops } from './augment';
+import { augmentImages, type Transforms } from './augment';
 import type { Images } from './streamedImages';
 import type { DataSet } from './types';
 
@@ -8,7 +8,7 @@ export type ImageFormat = Pick<DataSet, 'shape' | 'pixelScale'>;
 /** Images from which a program takes batches: the runtime decides where they lie. */
 export interface ImageSource {
   /** What a program is handed for a batch. The caller disposes of it. */
-  inputs: (rows: Int32Array, crops?: Crops) => tf.NamedTensorMap;
+  inputs: (rows: Int32Array, transforms?: Transforms) => tf.NamedTensorMap;
   /** The batch's images, inside the program. @returns [n, h, w, c], pixels in [0, 1] */
   images: (inputs: tf.NamedTensorMap) => tf.Tensor4D;
 }
@@ -23,9 +23,9 @@ export function imageSource(images: Images, format: ImageFormat, create: CreateI
 
 /** Batches made on the host. */
 export const hostImages = (all: Images, format: ImageFormat): ImageSource => ({
-  inputs: (rows, crops) => {
+  inputs: (rows, transforms) => {
     const batch = gatherImages(all, rows, format.shape);
-    return { images: imageTensor(crops ? augmentImages(batch, format.shape, crops) : batch, format) };
+    return { images: imageTensor(transforms ? augmentImages(batch, format.shape, transforms) : batch, format) };
   },
   images: ({ images }) => images as tf.Tensor4D,
 });

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { drawCrops } from '../../data/augment';
+import { drawTransforms, type Transforms } from '../../data/augment';
 import { hostImages, type CreateImageSource } from '../../data/imageSource';
 import type { MethodConfig } from '../../../protocol/methods';
 import { createMethod } from '../../methods/registry';
@@ -131,18 +131,19 @@ describe.skipIf(folder === undefined)('TensorFlow', () => {
     const format = { shape: [5, 6, 3] as const, pixelScale: 255 };
     const bytes = Uint8Array.from({ length: 20 * 5 * 6 * 3 }, (_, i) => (i * 37) % 256);
     const rows = Int32Array.of(3, 19, 0, 3);
-    const batch = (create: CreateImageSource, crops?: Parameters<ReturnType<CreateImageSource>['inputs']>[1]) => {
+    const batch = (create: CreateImageSource, transforms?: Transforms) => {
       const source = create(bytes, format);
       const program = compile((inputs) => ({ images: source.images(inputs) }));
-      const run = () => values(program(source.inputs(rows, crops), call()).images);
+      const run = () => values(program(source.inputs(rows, transforms), call()).images);
       run();
       return run();
     };
 
     it('are those of the host, bit for bit', () => expect(batch(residentImages)).toEqual(batch(hostImages)));
-    it.each([0, 1, 2, 3])('also cropped and flipped (%i)', (seed) => {
-      const crops = drawCrops(rows.length, new NumpyRandom(seed), 2);
-      expect(batch(residentImages, crops)).toEqual(batch(hostImages, crops));
+    it.each([0, 1, 2, 3])('also turned, cropped and flipped (%i)', (seed) => {
+      const augmentation = { padding: 2, flip: true, rotation: seed * 20 };
+      const transforms = drawTransforms(rows.length, new NumpyRandom(seed), augmentation);
+      expect(batch(residentImages, transforms)).toEqual(batch(hostImages, transforms));
     });
   });
 
