@@ -26,24 +26,24 @@ export interface Progress {
 
 const numberText = z.string().transform(Number).pipe(z.number());
 
+/** A string that holds JSON. */
+const jsonText = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is not JSON' });
+    return z.NEVER;
+  }
+});
+
 /** The header's metadata are strings, by the format's definition. */
 const metadataSchema = z.object({
   step: numberText.pipe(z.int().min(0)),
   epoch: numberText.pipe(z.int().min(0)),
   optimizer_steps: numberText.pipe(z.int().min(0)),
-  running: z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(z.object({ loss: z.number(), correct: z.number(), samples: z.number() })),
-  best: z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(z.number().nullable()),
-  best_validation: z
-    .string()
-    .default('null')
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(z.object({ validation: z.number(), test: z.number() }).nullable()),
+  running: jsonText.pipe(z.object({ loss: z.number(), correct: z.number(), samples: z.number() })),
+  best: jsonText.pipe(z.number().nullable()),
+  best_validation: jsonText.pipe(z.object({ validation: z.number(), test: z.number() }).nullable()).prefault('null'),
 });
 
 /** The parts of a run that a checkpoint holds. */
@@ -125,8 +125,12 @@ export async function saveCheckpoint(
 export async function loadCheckpoint(file: string, trained: Trained): Promise<Progress> {
   const { tensors, metadata } = decodeSafetensors(await readFile(file), file);
   const header = metadataSchema.safeParse(metadata);
-  if (!header.success)
-    throw new Problem(`${file} is not a checkpoint of SAT Lab: its metadata have no step and epoch.`);
+  if (!header.success) {
+    const [issue] = header.error.issues;
+    throw new Problem(
+      `${file} is not a checkpoint of SAT Lab, or damaged: ${issue?.path.join('.') ?? ''} in its metadata: ${issue?.message ?? 'wrong'}.`,
+    );
+  }
   assignAll(entries(trained), tensors, file);
   const { step, epoch, running, best, best_validation: bestValidation, optimizer_steps } = header.data;
   trained.optimizer.steps = optimizer_steps;
