@@ -1,3 +1,5 @@
+import { isShare } from '../protocol/metrics';
+
 /** Numbers as people read them; the same in the tree, the panel's host side and the command line. */
 
 /** "87.4 %" for metrics that are shares, else four significant digits. */
@@ -7,14 +9,10 @@ export function formatMetric(name: string, value: number): string {
   return Number(value.toPrecision(4)).toString();
 }
 
-/** Accuracies and recoveries are shares in [0, 1]. */
-export function isShare(name: string): boolean {
-  return /accuracy|recovery|utilization/.test(name);
-}
-
 /** "45 s", "4 min", "1 h 10 min". */
 export function formatDuration(seconds: number): string {
-  if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`;
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
   const minutes = Math.round(seconds / 60);
   if (minutes < 60) return `${minutes} min`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;

@@ -29,7 +29,7 @@ const checkpoint = z.strictObject({
   best: z
     .string()
     .default('test/accuracy')
-    .describe('The metric whose best value keeps best.safetensors (a name with “loss” in it: the lowest), or “none”.'),
+    .describe('The metric whose best value keeps best.safetensors (of a loss or a risk: the lowest), or “none”.'),
 });
 
 /** One run's configuration with every default filled in. */

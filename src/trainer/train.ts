@@ -4,6 +4,7 @@ import { writeAtomic } from '../formats/atomicFile';
 import { encodeNpy } from '../formats/npy';
 import { documentVersion, type RunConfig } from '../protocol/config';
 import { augmentationOf } from '../protocol/data';
+import { lowerIsBetter } from '../protocol/metrics';
 import { runFiles } from '../protocol/run';
 import { createVictim } from './attacks/victim';
 import { breathe, stoppable, unlessStopped } from './breathe';
@@ -330,7 +331,7 @@ async function keepBest(
     );
   }
   const better =
-    progress.best === null || (checkpoint.best.includes('loss') ? value < progress.best : value > progress.best);
+    progress.best === null || (lowerIsBetter(checkpoint.best) ? value < progress.best : value > progress.best);
   if (!better) return;
   progress.best = value;
   await save();
