@@ -16,6 +16,13 @@ const metrics = [
   'val/clean_accuracy',
   'sat/label_recovery',
   'sat/target_entropy',
+  'selective/aurc',
+  'selective/risk@95',
+  'selective/risk@90',
+  'selective/risk@80',
+  'selective/risk@70',
+  'risk_against_coverage/abstention',
+  'risk_against_coverage/softmax_response',
 ];
 
 describe('charts', () => {
@@ -27,13 +34,16 @@ describe('charts', () => {
     ['entropy', ['sat/target_entropy']],
     ['lr', ['lr']],
     ['speed', ['images_per_second']],
+    ['selective', ['selective/risk@95', 'selective/risk@90', 'selective/risk@80', 'selective/risk@70']],
+    ['aurc', ['selective/aurc']],
+    ['risk-coverage', ['risk_against_coverage/abstention', 'risk_against_coverage/softmax_response']],
   ])('%s holds %j', (key, expected) => {
     expect(metrics.filter((metric) => familyOf(metric).key === key).sort()).toEqual([...expected].sort());
   });
 
   it('never mix shares with other numbers', () => {
     for (const metric of metrics)
-      expect([metric, familyOf(metric).percent]).toEqual([metric, /accuracy|recovery/.test(metric)]);
+      expect([metric, familyOf(metric).percent]).toEqual([metric, /accuracy|recovery|risk|aurc/.test(metric)]);
     expect(familyOf('gpu/utilization').key).not.toBe(familyOf('gpu/memory').key);
   });
 
@@ -59,6 +69,9 @@ describe('charts', () => {
     ];
     expect(keys).toEqual([
       'test',
+      'risk-coverage',
+      'selective',
+      'aurc',
       'memorisation',
       'recovery',
       'loss',
@@ -73,7 +86,7 @@ describe('charts', () => {
 
 describe('lines of one chart', () => {
   it('are told apart by style and by label', () => {
-    for (const key of ['test', 'memorisation', 'loss']) {
+    for (const key of ['test', 'memorisation', 'loss', 'selective', 'risk-coverage']) {
       const members = metrics.filter((metric) => familyOf(metric).key === key);
       expect(new Set(members.map(metricLabel)).size).toBe(members.length);
       expect(new Set(members.map((metric) => lineStyle(metric))).size).toBe(members.length);

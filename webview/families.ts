@@ -1,4 +1,5 @@
 import { attackTitles } from '../src/protocol/attacks';
+import { isShare } from '../src/protocol/metrics';
 import { aboutMark } from '../src/protocol/panel';
 
 /** Which metrics share a chart, and which question the chart answers. A new kind of chart is one entry here. */
@@ -61,6 +62,31 @@ const known: readonly KnownFamily[] = [
     marked: true,
   },
   {
+    key: 'risk-coverage',
+    metrics: /^risk_against_coverage\//,
+    title: 'Are its surest answers right?',
+    subtitle: 'selective risk: wrong answers among those given, the surest first',
+    axis: 'selective risk',
+    percent: true,
+    against: 'coverage (%)',
+  },
+  {
+    key: 'selective',
+    metrics: /^selective\/risk@/,
+    title: 'Does abstaining get better?',
+    subtitle: 'selective risk when the least sure answers are not given',
+    axis: 'selective risk',
+    percent: true,
+  },
+  {
+    key: 'aurc',
+    metrics: /^selective\/aurc$/,
+    title: 'How good is the order of its answers?',
+    subtitle: 'area under the curve of risk against coverage',
+    axis: 'area',
+    percent: true,
+  },
+  {
     key: 'memorisation',
     metrics: /^train(_eval)?\/(clean_)?accuracy$/,
     title: 'Are wrong labels memorised?',
@@ -115,7 +141,7 @@ export function familyOf(metric: string): Family {
   const found = known.find(({ metrics }) => metrics.test(metric));
   if (found) return found;
   const [first = metric] = metric.split('/');
-  const percent = /accuracy|recovery|utilization/.test(metric);
+  const percent = isShare(metric);
   return {
     key: `other ${first} ${percent}`,
     title: first,
@@ -148,8 +174,13 @@ export function metricLabel(metric: string): string {
     'test/loss': 'test',
     'sat/label_recovery': 'recovered',
     'sat/target_entropy': 'entropy',
+    'selective/aurc': 'area',
+    'risk_against_coverage/abstention': 'by abstention',
+    'risk_against_coverage/softmax_response': 'by softmax response',
   };
   if (names[metric] !== undefined) return names[metric];
+  const coverage = /^selective\/risk@(\d+)$/.exec(metric)?.[1];
+  if (coverage !== undefined) return `${coverage} % answered`;
   const attack = /^(?:test\/robust_accuracy|robust_accuracy_against_\w+)\/(.+)$/.exec(metric)?.[1];
   if (attack === undefined) return metric;
   const titles: Record<string, string | undefined> = attackTitles;
@@ -180,6 +211,10 @@ const styles: Record<string, LineStyle> = {
   'val/clean_accuracy': 'dotted',
   'test/accuracy_at_best_val': 'dash-dotted',
   'train/loss': 'dotted',
+  'selective/risk@90': 'dashed',
+  'selective/risk@80': 'dotted',
+  'selective/risk@70': 'dash-dotted',
+  'risk_against_coverage/softmax_response': 'dashed',
 };
 
 /** @param metrics of the chart: attacks have no style of their own, but one each */

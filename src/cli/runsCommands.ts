@@ -9,6 +9,7 @@ import { stopRun } from '../lab/stop';
 import { findRun, listRuns } from '../lab/store';
 import { restoreRun, trashRun } from '../lab/trash';
 import { runFiles } from '../protocol/run';
+import type { SelectiveFile } from '../protocol/selective';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
 import { print, table } from './output';
 import { follow, refuseTwoOutputs } from './runCommand';
@@ -29,6 +30,7 @@ export function describeRun(run: Run): Record<string, unknown> {
     latest: Object.fromEntries([...run.series.keys()].map((metric) => [metric, run.latest(metric) ?? null])),
     best: Object.fromEntries([...run.series.keys()].map((metric) => [metric, run.best(metric) ?? null])),
     checkpoints: run.checkpoints,
+    selective: run.selectiveResult ?? null,
     record: record ?? null,
   };
 }
@@ -82,9 +84,25 @@ export function showCommand(): Command {
         ];
       });
       if (metrics.length > 0) print.line(`\n${table(['metric', 'last', 'best'], metrics)}`);
+      if (run.selectiveResult) print.line(`\n${selectiveTable(run.selectiveResult)}`);
       const checkpoints = run.checkpoints.map(({ name, path }) => [name, path]);
       if (checkpoints.length > 0) print.line(`\n${table(['checkpoint', 'file'], checkpoints)}`);
     });
+}
+
+/** The authors' table: the risk of the surest answers, a row for each coverage. */
+function selectiveTable({ epoch, samples, curves }: SelectiveFile): string {
+  const coverages = curves[0]?.table.map(({ coverage }) => coverage) ?? [];
+  const rows = coverages.map((coverage, i) => [
+    `${coverage} %`,
+    ...curves.map(({ table: points }) => {
+      const { accepted = 0, errors = 0 } = points[i] ?? {};
+      return accepted === 0 ? '–' : `${((errors / accepted) * 100).toFixed(2)} % (${errors} of ${accepted})`;
+    }),
+  ]);
+  const titles = curves.map(({ score }) => `risk by ${score.replace('_', ' ')}`);
+  const areas = ['AURC', ...curves.map(({ aurc }) => `${(aurc * 100).toFixed(2)} %`)];
+  return table([`coverage of ${samples}, epoch ${epoch}`, ...titles], [...rows, areas]);
 }
 
 async function showCheckpoint(file: string, { json }: CommonOptions): Promise<void> {

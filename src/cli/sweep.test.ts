@@ -24,7 +24,7 @@ const write = (content: object, name = 'grid.sat.json') => writeFileSync(join(pl
 interface Document {
   group: string;
   cells: { cell: string; state: string; run: string | null }[];
-  rows: { settings: object; n: number; testAccuracyLast: { mean: number; sd: number | null } | null }[];
+  rows: { settings: object; n: number; results: Record<string, { mean: number; sd: number | null } | null> }[];
 }
 const document = ({ stdout }: Ended) => JSON.parse(stdout) as Document;
 
@@ -166,6 +166,7 @@ describe('sat sweep', { timeout: 60_000 }, () => {
     expect(group).toBe('Digits noise table (small)');
     // One seed by hand is over the sweep's three: the same cells, once each.
     expect(rows).toHaveLength(8);
+    expect(rows[0]?.results['testAccuracyLast']).toEqual({ mean: 0.8, sd: null });
     const runs = await listRuns(runsFolder);
     expect(runs).toHaveLength(8);
     expect(runs[0]?.record).toMatchObject({ configFile: 'preset:digits-noise-table-small', config: { seed: 5 } });

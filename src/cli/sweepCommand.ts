@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { formatDuration, formatMetric } from '../lab/format';
 import { Sweep, sweepGroup, type SweepCell } from '../lab/sweep';
 import { claimSweep } from '../lab/sweepClaim';
-import { settingWords, sweepTable, type Spread, type SweepRow } from '../lab/sweepTable';
+import { settingWords, sweepTable, type Spread, type SweepTable } from '../lab/sweepTable';
 import { exitCodes } from '../protocol/run';
 import { readConfig, withConfigArguments, type ConfigOptions } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
@@ -137,28 +137,18 @@ function describeSweep({ plan, cells }: Sweep): Record<string, unknown> {
       problem: problem ?? null,
       run: run?.id ?? null,
     })),
-    rows: sweepTable(cells),
+    ...sweepTable(cells),
   };
 }
 
-/** Columns of the table. Those after the first two stand in it where any row has a value. */
-const columns = [
-  ['test accuracy, best', 'testAccuracyBest'],
-  ['last', 'testAccuracyLast'],
-  ['at best validation', 'testAccuracyAtBestValidation'],
-  ['label recovery', 'labelRecovery'],
-  ['AURC', 'riskCoverageArea'],
-] as const;
-
-function resultTable(rows: readonly SweepRow[]): string {
+function resultTable({ columns, rows }: SweepTable): string {
   const paths = Object.keys(rows[0]?.settings ?? {});
-  const shown = columns.filter(([, key], i) => i < 2 || rows.some((row) => row[key] !== null));
-  const body = rows.map((row) => [
-    ...paths.map((path) => settingWords(row.settings[path])),
-    ...shown.map(([, key]) => spreadWords(row[key])),
-    String(row.n),
+  const body = rows.map(({ settings, results, n }) => [
+    ...paths.map((path) => settingWords(settings[path])),
+    ...columns.map(({ key }) => spreadWords(results[key] ?? null)),
+    String(n),
   ]);
-  return table([...paths, ...shown.map(([name]) => name), 'n'], body);
+  return table([...paths, ...columns.map(({ title }) => title), 'n'], body);
 }
 
 /** "87.4 ± 0.3 %" */

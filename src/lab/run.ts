@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { documentVersion } from '../protocol/config';
 import { evaluationsFolder } from '../protocol/evaluation';
+import { lowerIsBetter } from '../protocol/metrics';
 import {
   exitSchema,
   runFiles,
@@ -12,10 +13,12 @@ import {
   type RunRecord,
   type RunStatus,
 } from '../protocol/run';
+import type { SelectiveFile } from '../protocol/selective';
 import { Evaluations, type Evaluation } from './evaluate';
 import { describeConfig } from './labels';
 import { MetricsReader } from './metricsReader';
 import { metricWithAbout, robustAgainst, robustByCheckpoint } from './robustness';
+import { SelectiveCurves } from './selective';
 import { Series } from './series';
 import { deriveStatus } from './status';
 
@@ -52,6 +55,7 @@ export class Run {
   private exit: ExitRecord | undefined;
   private readonly reader: MetricsReader;
   private readonly evaluated: Evaluations;
+  private readonly selective: SelectiveCurves;
   /** What complete evaluations come to, and of which: these series are made anew only when others complete. */
   private curves = { of: '', series: new Map<string, Series>() };
   /** Start time of the process that was found gone, and looked for again. */
@@ -63,6 +67,7 @@ export class Run {
   constructor(readonly folder: string) {
     this.reader = new MetricsReader(join(folder, runFiles.metrics));
     this.evaluated = new Evaluations(join(folder, evaluationsFolder));
+    this.selective = new SelectiveCurves(join(folder, runFiles.selective));
   }
 
   get id(): string {
@@ -113,8 +118,8 @@ export class Run {
   }
 
   /**
-   * What can be drawn: what the run has told, and what its evaluations came to. Robust accuracies bear what they were
-   * measured with in their names, so that only comparable ones share a curve.
+   * What can be drawn: what the run has told, what its evaluations came to, and its risk against coverage. Robust
+   * accuracies bear what they were measured with in their names, so that only comparable ones share a curve.
    */
   get drawnSeries(): ReadonlyMap<string, Series> {
     const all = new Map<string, Series>();
@@ -126,6 +131,7 @@ export class Run {
       const told = all.get(name);
       all.set(name, told ? merged(told, series) : series);
     }
+    for (const [name, series] of this.selective.series) all.set(name, series);
     return all;
   }
 
@@ -136,6 +142,11 @@ export class Run {
       this.curves = { of, series: new Map([...robustByCheckpoint(complete), ...robustAgainst(complete)]) };
     }
     return this.curves.series;
+  }
+
+  /** Risk against coverage after the newest evaluation, where the run tells of it. */
+  get selectiveResult(): SelectiveFile | undefined {
+    return this.selective.content;
   }
 
   /** All evaluations of the run's checkpoints, oldest first. */
@@ -161,11 +172,11 @@ export class Run {
     return this.pointAt(metric, (this.series.get(metric)?.length ?? 0) - 1);
   }
 
-  /** The best value so far: the lowest of a loss, the highest of anything else. */
+  /** The best value so far: the lowest of a loss or a risk, the highest of anything else. */
   best(metric: string): Point | undefined {
     const values = this.series.get(metric)?.values;
     if (!values) return undefined;
-    const sign = metric.includes('loss') ? -1 : 1;
+    const sign = lowerIsBetter(metric) ? -1 : 1;
     let best = -1;
     values.forEach((value, i) => {
       if (!Number.isNaN(value) && (best < 0 || sign * value > sign * (values[best] ?? 0))) best = i;
@@ -228,7 +239,7 @@ export class Run {
   }
 
   private async read(): Promise<boolean> {
-    await Promise.all([this.readRecord(), this.readExit(), this.evaluated.refresh()]);
+    await Promise.all([this.readRecord(), this.readExit(), this.evaluated.refresh(), this.selective.refresh()]);
     const grown = await this.reader.poll();
     // What an earlier part of a resumed run said of its end holds no more, also before the new part has begun.
     const resumed = this.record?.resumes.at(-1);

@@ -40,7 +40,7 @@ const cell = (settings: object, run?: Run, state: SweepCell['state'] = 'complete
 
 describe('the table of a sweep', () => {
   it('gives mean and sample standard deviation over the seeds, best and last', async () => {
-    const rows = sweepTable([
+    const { rows, columns } = sweepTable([
       cell({ rate: 0.2, seed: 0 }, await runWith([0.9, 0.7], 0.95)),
       cell({ rate: 0.2, seed: 1 }, await runWith([0.8, 0.6], 0.97)),
       cell({ rate: 0.2, seed: 2 }, await runWith([0.7, 0.5], 0.99)),
@@ -49,36 +49,48 @@ describe('the table of a sweep', () => {
     expect(rows).toHaveLength(2);
     expect(rows[0]).toMatchObject({ settings: { rate: 0.2 }, n: 3 });
     // Three values 0.1 apart: the sum of squares is 0.02, over n − 1 = 2.
-    expect(rows[0]?.testAccuracyBest?.mean).toBeCloseTo(0.8, 12);
-    expect(rows[0]?.testAccuracyBest?.sd).toBeCloseTo(0.1, 12);
-    expect(rows[0]?.testAccuracyLast?.mean).toBeCloseTo(0.6, 12);
-    expect(rows[0]?.labelRecovery?.mean).toBeCloseTo(0.97, 12);
-    expect(rows[0]?.labelRecovery?.sd).toBeCloseTo(0.02, 12);
+    const results = rows[0]?.results ?? {};
+    expect(results['testAccuracyBest']?.mean).toBeCloseTo(0.8, 12);
+    expect(results['testAccuracyBest']?.sd).toBeCloseTo(0.1, 12);
+    expect(results['testAccuracyLast']?.mean).toBeCloseTo(0.6, 12);
+    expect(results['labelRecovery']?.mean).toBeCloseTo(0.97, 12);
+    expect(results['labelRecovery']?.sd).toBeCloseTo(0.02, 12);
     expect(rows[1]).toEqual({
       settings: { rate: 0.4 },
       n: 1,
-      testAccuracyBest: { mean: 0.6, sd: null },
-      testAccuracyLast: { mean: 0.4, sd: null },
-      labelRecovery: null,
-      testAccuracyAtBestValidation: null,
-      riskCoverageArea: null,
+      results: {
+        testAccuracyBest: { mean: 0.6, sd: null },
+        testAccuracyLast: { mean: 0.4, sd: null },
+        labelRecovery: null,
+      },
     });
+    // What no run has told of has no column.
+    expect(columns.map(({ title }) => title)).toEqual(['test accuracy, best', 'last', 'label recovery']);
   });
 
   it('takes what else the runs have told at their end', async () => {
-    const more = (atBest: number, aurc: number) => ({ 'test/accuracy_at_best_val': atBest, 'selective/aurc': aurc });
-    const [row] = sweepTable([
+    const more = (atBest: number, aurc: number) => ({
+      'test/accuracy_at_best_val': atBest,
+      'selective/aurc': aurc,
+      'selective/risk@95': 0.02,
+      'test/robust_accuracy/pgd20': 0.3,
+    });
+    const { columns, rows } = sweepTable([
       cell({ seed: 0 }, await runWith([0.9, 0.7], 0.95, more(0.8, 0.02))),
       cell({ seed: 1 }, await runWith([0.8, 0.6], 0.97, more(0.7, 0.04))),
     ]);
-    expect(row?.testAccuracyAtBestValidation?.mean).toBeCloseTo(0.75, 12);
-    expect(row?.riskCoverageArea?.mean).toBeCloseTo(0.03, 12);
-    expect(row?.riskCoverageArea?.sd).toBeCloseTo(Math.SQRT2 / 100, 12);
+    const results = rows[0]?.results ?? {};
+    expect(results['testAccuracyAtBestValidation']?.mean).toBeCloseTo(0.75, 12);
+    expect(results['riskCoverageArea']?.mean).toBeCloseTo(0.03, 12);
+    expect(results['riskCoverageArea']?.sd).toBeCloseTo(Math.SQRT2 / 100, 12);
+    expect(results['robustAccuracyLast/pgd20']?.mean).toBeCloseTo(0.3, 12);
+    expect(results['selectiveRisk95']?.mean).toBeCloseTo(0.02, 12);
+    expect(columns.map(({ title }) => title).slice(-3)).toEqual(['risk at 95 %', 'PGD-20, best', 'last']);
   });
 
   it('counts finished runs only, and keeps the row of a setting that has none', async () => {
     const half = await runWith([0.9]);
-    const rows = sweepTable([
+    const { rows } = sweepTable([
       cell({ rate: 0.2, seed: 0 }, half, 'stopped'),
       cell({ rate: 0.4, seed: 0 }, undefined, 'failed'),
       cell({ rate: 0.4, seed: 1 }, await runWith([0.5])),
@@ -87,17 +99,17 @@ describe('the table of a sweep', () => {
       [{ rate: 0.2 }, 0],
       [{ rate: 0.4 }, 1],
     ]);
-    expect(rows[0]?.testAccuracyLast).toBeNull();
+    expect(rows[0]?.results['testAccuracyLast']).toBeNull();
   });
 
   it('names only settings that differ', () => {
     const method = { name: 'sat', alpha: 0.9 };
-    const rows = sweepTable([
+    const { rows } = sweepTable([
       cell({ method, epochs: 1, seed: 0, 'data.noise.seed': 0 }),
       cell({ method, epochs: 2, seed: 1, 'data.noise.seed': 1 }),
     ]);
     expect(rows.map(({ settings }) => settings)).toEqual([{ epochs: 1 }, { epochs: 2 }]);
-    expect(sweepTable([cell({ seed: 0 }), cell({ seed: 1 })])).toMatchObject([{ settings: {} }]);
+    expect(sweepTable([cell({ seed: 0 }), cell({ seed: 1 })]).rows).toMatchObject([{ settings: {} }]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { mean, sampleStandardDeviation } from 'simple-statistics';
+import { attackTitle } from './robustness';
 import { isObject, type JsonObject } from './configMerge';
 import type { Run } from './run';
 import type { SweepCell } from './sweep';
@@ -9,29 +10,63 @@ export interface Spread {
   sd: number | null;
 }
 
-/** The finished runs that differ in nothing but their seeds, put together. Null: no run has told of it. */
+/** The finished runs that differ in nothing but their seeds, put together. */
 export interface SweepRow {
   /** The settings that tell this row from the others, by path. */
   settings: JsonObject;
   /** Number of finished runs. */
   n: number;
-  /** Of the best epoch, chosen on the test set itself; an accuracy in [0, 1]. */
-  testAccuracyBest: Spread | null;
-  /** After the last epoch; an accuracy in [0, 1]. */
-  testAccuracyLast: Spread | null;
-  /** Share of the soft targets whose largest entry is the true label, after the last epoch, in [0, 1]. */
-  labelRecovery: Spread | null;
-  /** Of the epoch that is best by the noisy validation labels; an accuracy in [0, 1]. */
-  testAccuracyAtBestValidation: Spread | null;
-  /** Area under the risk-coverage curve after the last epoch, in [0, 1]. */
-  riskCoverageArea: Spread | null;
+  /** What they came to, by the column's key; null: no run has told of it. */
+  results: Record<string, Spread | null>;
 }
+
+/** What one can ask of each run of a sweep. All are shares in [0, 1]. */
+interface Column {
+  key: string;
+  title: string;
+  of: (run: Run) => number | undefined;
+}
+
+export interface SweepTable {
+  /** Those of which any run has told, in their order. */
+  columns: Pick<Column, 'key' | 'title'>[];
+  rows: SweepRow[];
+}
+
+const last = (metric: string) => (run: Run) => run.latest(metric)?.value;
+const best = (metric: string) => (run: Run) => run.best(metric)?.value;
+
+/** The best epoch is chosen on the test set itself; other numbers are those after the last epoch. */
+const usualColumns: readonly Column[] = [
+  { key: 'testAccuracyBest', title: 'test accuracy, best', of: best('test/accuracy') },
+  { key: 'testAccuracyLast', title: 'last', of: last('test/accuracy') },
+  { key: 'testAccuracyAtBestValidation', title: 'at best validation', of: last('test/accuracy_at_best_val') },
+  { key: 'labelRecovery', title: 'label recovery', of: last('sat/label_recovery') },
+  { key: 'riskCoverageArea', title: 'AURC', of: last('selective/aurc') },
+];
+
+/** Kinds of metrics that bear what was asked in their names. */
+const families: readonly { prefix: string; columns: (rest: string, metric: string) => Column[] }[] = [
+  {
+    prefix: 'selective/risk@',
+    columns: (coverage, metric) => [
+      { key: `selectiveRisk${coverage}`, title: `risk at ${coverage} %`, of: last(metric) },
+    ],
+  },
+  {
+    prefix: 'test/robust_accuracy/',
+    columns: (attack, metric) => [
+      { key: `robustAccuracyBest/${attack}`, title: `${attackTitle({ name: attack })}, best`, of: best(metric) },
+      { key: `robustAccuracyLast/${attack}`, title: 'last', of: last(metric) },
+    ],
+  },
+];
 
 /** Paths that repeat an experiment rather than change it. */
 const seedPaths = new Set(['seed', 'data.noise.seed']);
 
 /** A sweep's results: one row for each combination of the settings that differ, over the seeds. */
-export function sweepTable(cells: readonly Pick<SweepCell, 'settings' | 'run' | 'state'>[]): SweepRow[] {
+export function sweepTable(cells: readonly Pick<SweepCell, 'settings' | 'run' | 'state'>[]): SweepTable {
   const paths = [...new Set(cells.flatMap(({ settings }) => Object.keys(settings)))].filter(
     (path) => !seedPaths.has(path) && new Set(cells.map(({ settings }) => JSON.stringify(settings[path]))).size > 1,
   );
@@ -43,15 +78,25 @@ export function sweepTable(cells: readonly Pick<SweepCell, 'settings' | 'run' | 
     if (run && state === 'completed') row.runs.push(run);
     rows.set(key, row);
   }
-  return [...rows.values()].map(({ settings, runs }) => ({
-    settings,
-    n: runs.length,
-    testAccuracyBest: spread(runs.map((run) => run.best('test/accuracy')?.value)),
-    testAccuracyLast: last('test/accuracy', runs),
-    labelRecovery: last('sat/label_recovery', runs),
-    testAccuracyAtBestValidation: last('test/accuracy_at_best_val', runs),
-    riskCoverageArea: last('selective/aurc', runs),
-  }));
+  const columns = columnsOf([...rows.values()].flatMap(({ runs }) => runs));
+  return {
+    columns: columns.map(({ key, title }) => ({ key, title })),
+    rows: [...rows.values()].map(({ settings, runs }) => ({
+      settings,
+      n: runs.length,
+      results: Object.fromEntries(columns.map(({ key, of }) => [key, spread(runs.map(of))])),
+    })),
+  };
+}
+
+function columnsOf(runs: readonly Run[]): Column[] {
+  const metrics = [...new Set(runs.flatMap(({ series }) => [...series.keys()]))];
+  const named = families.flatMap(({ prefix, columns }) =>
+    metrics
+      .filter((metric) => metric.startsWith(prefix))
+      .flatMap((metric) => columns(metric.slice(prefix.length), metric)),
+  );
+  return [...usualColumns, ...named].filter(({ of }) => runs.some((run) => of(run) !== undefined));
 }
 
 /** A value of a sweep in few words: `sat, alpha 0.9` for an object that chooses by name. */
@@ -60,10 +105,6 @@ export function settingWords(value: unknown): string {
   return Object.entries(value)
     .map(([key, inner]) => (key === 'name' || key === 'type' ? settingWords(inner) : `${key} ${settingWords(inner)}`))
     .join(', ');
-}
-
-function last(metric: string, runs: readonly Run[]): Spread | null {
-  return spread(runs.map((run) => run.latest(metric)?.value));
 }
 
 function spread(values: readonly (number | undefined)[]): Spread | null {
