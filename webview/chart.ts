@@ -188,7 +188,7 @@ export class SatChart extends LitElement {
           x: {
             type: 'linear',
             title: { display: true, text: 'epoch', color: text(), font },
-            ticks: { color: text, font, maxTicksLimit: 8, maxRotation: 0 },
+            ticks: { color: text, font, maxTicksLimit: 8, maxRotation: 0, includeBounds: false },
             grid: { color: grid },
             border: { display: false },
           },
@@ -257,7 +257,7 @@ export class SatChart extends LitElement {
         max: max ?? (this.family.against === undefined ? this.store.longest : undefined),
       });
     this.keepRange(lines);
-    if (y) Object.assign(y, { suggestedMin: this.lowest, suggestedMax: this.highest });
+    if (y) Object.assign(y, this.yRange());
     chart.update('none');
     this.describe(lines);
   }
@@ -269,11 +269,19 @@ export class SatChart extends LitElement {
     for (const { data } of lines) {
       for (const { y } of data) {
         if (!Number.isFinite(y)) continue;
-        this.lowest = Math.min(this.lowest, y);
-        this.highest = Math.max(this.highest, y);
+        // The spread around a share may reach beyond what a share can be.
+        const shown = this.family.percent ? Math.min(1, Math.max(0, y)) : y;
+        this.lowest = Math.min(this.lowest, shown);
+        this.highest = Math.max(this.highest, shown);
       }
     }
     if (this.lowest === Infinity) [this.lowest, this.highest] = [0, 1];
+  }
+
+  private yRange() {
+    const range = { suggestedMin: this.lowest, suggestedMax: this.highest };
+    if (!this.family.percent) return range;
+    return { ...range, ...(this.lowest <= 0 ? { min: 0 } : {}), ...(this.highest >= 1 ? { max: 1 } : {}) };
   }
 
   private linesOf(metric: string): Line[] {
