@@ -1,8 +1,6 @@
 import type { MethodOptions } from '../../protocol/methods';
-import { crossEntropy } from '../ops/crossEntropy';
-import * as tf from '../tf';
 import type { Method, MethodContext } from './method';
-import { confidenceWeights, updateTargets } from './sat';
+import { movingTargets, satCrossEntropy } from './sat';
 import { perturbed, tradesLoss } from './trades';
 
 /**
@@ -10,17 +8,13 @@ import { perturbed, tradesLoss } from './trades';
  * cross-entropy in the first `startEpoch` epochs, then targets moved by the train-mode natural predictions, and samples
  * weighted by their confidence. The weights apply to the natural term alone, not to the divergence.
  */
-export function tradesSat(options: MethodOptions<'trades_sat'>, { targets }: MethodContext): Method {
-  const softTargets = tf.variable(targets, false);
+export function tradesSat(options: MethodOptions<'trades_sat'>, context: MethodContext): Method {
+  const { softTargets, state, move } = movingTargets(options, context);
   return {
     softTargets,
-    state: new Map([['soft_targets', softTargets]]),
+    state,
     prepare: (model, batch) => perturbed(model, batch, options),
     loss: (model, batch) =>
-      tradesLoss(model, batch, options.beta, (logits) => {
-        if (batch.epoch < options.startEpoch) return crossEntropy(logits, batch.targets);
-        const updated = updateTargets(softTargets, logits, batch, options.alpha);
-        return crossEntropy(logits, updated, confidenceWeights(updated));
-      }),
+      tradesLoss(model, batch, options.beta, (logits) => satCrossEntropy(logits, batch, move(logits, batch))),
   };
 }
