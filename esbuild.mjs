@@ -85,6 +85,8 @@ async function copyAssets() {
   for (const file of ['tfjs-backend-wasm-simd.wasm', 'tfjs-backend-wasm.wasm']) {
     await cp(join(wasm, file), join(root, 'dist/wasm', file));
   }
+  // Its loader looks beside the bundle.
+  await cp(join(root, 'node_modules/@cwasm/jpeg-turbo/jpeg-turbo.wasm'), join(root, 'dist/jpeg-turbo.wasm'));
   const codicons = join(root, 'node_modules/@vscode/codicons/dist');
   for (const file of ['codicon.css', 'codicon.ttf']) await cp(join(codicons, file), join(root, 'dist/webview', file));
 }

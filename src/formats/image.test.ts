@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { decodeImage, resizeAndCrop, type RgbImage } from './image';
 
@@ -50,9 +51,10 @@ describe('decodeImage', () => {
       'iVBORw0KGgoAAAANSUhEUgAAAAMAAAACEAAAAADoj+WFAAAAFklEQVR4nGNgYGBk+P+fqYGB4T/LSwAYBARu4x7htwAAAABJRU5ErkJggg==',
       grey([0, 1, 255, 128, 1, 3]),
     ],
-  ])('reads a PNG of %s', (_, base64, values) => {
-    expect(decode(base64)).toMatchObject({ width: 3, height: 2 });
-    expect([...decode(base64).data]).toEqual(values);
+  ])('reads a PNG of %s', async (_, base64, values) => {
+    const { width, height, data } = await decode(base64);
+    expect([width, height]).toEqual([3, 2]);
+    expect([...data]).toEqual(values);
   });
 
   // Two pixels of the first row and two of the last, as Pillow reads them.
@@ -72,11 +74,20 @@ describe('decodeImage', () => {
       '/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwACAQEBAQECAQEBAgICAgIEAwICAgIFBAQDBAYFBgYGBQYGBgcJCAYHCQcGBggLCAkKCgoKCgYICwwLCgwJCgoK/8AAFAgACAAIBEMRAE0RAFkRAEsRAP/EABUAAQEAAAAAAAAAAAAAAAAAAAgJ/8QAHhAAAQEJAAAAAAAAAAAAAAAAAAgJGURFZoGCo+H/2gAOBEMATQBZAEsAAD8AC7JKWYBdcb0fo4JRW0Vcv4f/2Q==',
       [140, 0, 130, 0, 25, 200, 0, 175, 200, 20, 175, 190],
     ],
-  ])('reads a JPEG of %s', (_, base64, values) => {
-    const { width, height, data } = decode(base64);
+  ])('reads a JPEG of %s', async (_, base64, values) => {
+    const { width, height, data } = await decode(base64);
     expect([width, height, data.length]).toEqual([8, 8, 192]);
     const found = [...data.subarray(21, 27), ...data.subarray(168, 174)];
     found.forEach((value, i) => expect(Math.abs(value - values[i]!)).toBeLessThanOrEqual(3));
+  });
+
+  it('reads a JPEG of halved colours as Pillow, in every byte', async () => {
+    const { width, height, data } = await decode(
+      '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYWICwgIyYnKSopGR8tMC0oMCUoKSj/2wBDAQcHBwoIChMKChMoGhYaKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCj/wAARCAAMABQDASIAAhEBAxEB/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAkM2JyggkKFhcYGRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKTlJWWl5iZmqKjpKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/8QAHwEAAwEBAQEBAQEBAQAAAAAAAAECAwQFBgcICQoL/8QAtREAAgECBAQDBAcFBAQAAQJ3AAECAxEEBSExBhJBUQdhcRMiMoEIFEKRobHBCSMzUvAVYnLRChYkNOEl8RcYGRomJygpKjU2Nzg5OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6goOEhYaHiImKkpOUlZaXmJmaoqOkpaanqKmqsrO0tba3uLm6wsPExcbHyMnK0tPU1dbX2Nna4uPk5ebn6Onq8vP09fb3+Pn6/9oADAMBAAIRAxEAPwDrks/m6VMtoAoJwAOpNXrx/s8YdFUknHNZ7SvKclmAbqqk4/KvFrUMJlK96HM/w1/4Y+W4NpOpynM+Kdck0rUI4Lc2jI0QcmQknOSOxHpRXL+MYl/4SS84/uf+gLRXvYfGQdKLlQg213Z6eZ5xj6eLqwpVpRjGTSXo7H//2Q==',
+    );
+    expect([width, height]).toEqual([20, 12]);
+    expect([...data.subarray(0, 12)]).toEqual([11, 247, 14, 17, 245, 12, 26, 239, 9, 38, 233, 9]);
+    expect(createHash('sha256').update(data).digest('hex').slice(0, 16)).toBe('c3e6dba7ade839dd');
   });
 
   it.each([
@@ -99,8 +110,8 @@ describe('decodeImage', () => {
     ['a JPEG cut short', Buffer.from('/9j/4AAQSkZJRgABAQ', 'base64'), 'x is a damaged image ('],
     ['another format', Buffer.from('GIF89a'), 'x is neither a PNG nor a JPEG'],
     ['an empty file', Buffer.alloc(0), 'x is neither a PNG nor a JPEG'],
-  ])('refuses %s', (_, bytes, message) => {
-    expect(() => decodeImage(bytes, 'x')).toThrow(message);
+  ])('refuses %s', async (_, bytes, message) => {
+    await expect(decodeImage(bytes, 'x')).rejects.toThrow(message);
   });
 });
 

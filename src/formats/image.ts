@@ -1,5 +1,4 @@
 import { convertIndexedToRgb, decode as decodePng, hasPngSignature } from 'fast-png';
-import { decode as decodeJpeg } from 'jpeg-js';
 
 /** Pixels [height, width, 3], bytes. */
 export interface RgbImage {
@@ -13,13 +12,13 @@ export interface RgbImage {
  * @param file its name, for messages
  * @throws Error that names the file when it is damaged or another format
  */
-export function decodeImage(bytes: Uint8Array, file: string): RgbImage {
+export async function decodeImage(bytes: Uint8Array, file: string): Promise<RgbImage> {
   const isPng = bytes.length >= 8 && hasPngSignature(bytes.subarray(0, 8));
   if (!isPng && !(bytes[0] === 0xff && bytes[1] === 0xd8)) {
     throw new Error(`${file} is neither a PNG nor a JPEG image. Replace it or take it away.`);
   }
   try {
-    return isPng ? rgbOfPng(bytes) : rgbOfJpeg(bytes);
+    return isPng ? rgbOfPng(bytes) : await rgbOfJpeg(bytes);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`${file} is a damaged image (${reason}). Replace it or take it away.`);
@@ -45,9 +44,31 @@ function rgbOfPng(bytes: Uint8Array): RgbImage {
   return toRgb(width, height, channels, value);
 }
 
-function rgbOfJpeg(bytes: Uint8Array): RgbImage {
-  const { width, height, data } = decodeJpeg(bytes, { useTArray: true, formatAsRGBA: false, tolerantDecoding: false });
-  return { width, height, data };
+/**
+ * By libjpeg-turbo, as Pillow reads it. It does not know the four inks of print (CMYK), of which ImageNet has a few
+ * images: those are left to another decoder. Each is loaded when the first image asks for it.
+ */
+async function rgbOfJpeg(bytes: Uint8Array): Promise<RgbImage> {
+  if (jpegComponents(bytes) === 4) {
+    const { decode } = await import('jpeg-js');
+    return decode(bytes, { useTArray: true, formatAsRGBA: false, tolerantDecoding: false });
+  }
+  const { decode } = await import('@cwasm/jpeg-turbo');
+  const { width, height, data } = decode(bytes);
+  return toRgb(width, height, 4, (i) => data[i] ?? 0);
+}
+
+/** How many components a JPEG's frame header tells of (ITU T.81, B.2.2); undefined when there is none. */
+function jpegComponents(bytes: Uint8Array): number | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff;) {
+    const marker = bytes[at + 1] ?? 0;
+    // A fill byte, or a frame header: C0 to CF but for tables (C4), extensions (C8) and arithmetic conditioning (CC).
+    if (marker === 0xff) at += 1;
+    else if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) return bytes[at + 9];
+    else at += 2 + view.getUint16(at + 2);
+  }
+  return undefined;
 }
 
 /** @param channels 1 or 2 for grey, 3 or 4 for colour, the even ones with transparency */

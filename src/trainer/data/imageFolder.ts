@@ -120,7 +120,7 @@ async function decodeOnce(files: readonly LabelledFile[], size: number, { tell }
 
 async function decodeFile(file: string, size: number): Promise<Uint8Array> {
   try {
-    return resizeAndCrop(decodeImage(await readFile(file), file), size);
+    return resizeAndCrop(await decodeImage(await readFile(file), file), size);
   } catch (error) {
     throw new Problem(messageOf(error));
   }
