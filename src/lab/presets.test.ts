@@ -81,6 +81,18 @@ describe('an adversarial preset', () => {
   });
 });
 
+describe('a preset of selective classification', () => {
+  it.each(presets.map(({ name }) => name).filter((name) => name.includes('selective')))(
+    '%s reports risk against coverage in every cell',
+    async (name) => {
+      for (const { config } of await cellsOf(name)) {
+        const abstains = ['selective_sat', 'deep_gamblers'].includes(config.method.name);
+        expect(abstains || config.evaluate.selective).toBe(true);
+      }
+    },
+  );
+});
+
 describe('a preset’s name', () => {
   it('is no path', () => {
     expect(presetName('preset:cifar10-sat')).toBe('cifar10-sat');
