@@ -93,6 +93,22 @@ describe('a preset of selective classification', () => {
   );
 });
 
+describe('a preset of baselines', () => {
+  it.each(presets.map(({ name }) => name).filter((name) => name.includes('baselines')))(
+    '%s tells its methods what they must know of the noise and the data set',
+    async (name) => {
+      for (const { config } of await cellsOf(name)) {
+        const { method, data } = config;
+        const isCifar100 = data.name === 'cifar100';
+        // Facts 1.3: of the labels drawn anew one in K is the true one.
+        if (method.name === 'co_teaching') expect(method.forgetRate).toBeCloseTo(0.4 * (isCifar100 ? 0.99 : 0.9), 12);
+        // Facts 5.4.
+        if (method.name === 'elr') expect(method).toMatchObject(isCifar100 ? { beta: 0.9, lambda: 7 } : { beta: 0.7 });
+      }
+    },
+  );
+});
+
 describe('a preset’s name', () => {
   it('is no path', () => {
     expect(presetName('preset:cifar10-sat')).toBe('cifar10-sat');
