@@ -236,6 +236,20 @@ describe('a run', () => {
     expect(existsSync(join(folder, 'selective.json'))).toBe(false);
   });
 
+  it('refuses up front a last batch of one image, where batch normalisation would see one value a channel', async () => {
+    const data = { ...satConfig.data, limit: 65 };
+    const folder = newFolder();
+    await expect(run(folder, { ...satConfig, data, model: { name: 'resnet18', width: 2 } })).rejects.toThrow(
+      /^batchSize: a batch of one image leaves layer4\.0\.bn1 .* Change batchSize or data\.limit/,
+    );
+    expect(existsSync(join(folder, 'checkpoints'))).toBe(false);
+    // This one normalises over 16 positions or more.
+    await run(folder, { ...satConfig, data, epochs: 1 });
+    const statistics = [...tensorsOf(folder)].filter(([name]) => name.includes('running_var'));
+    expect(statistics).toHaveLength(3);
+    for (const [, { data: values }] of statistics) expect([...values].every(Number.isFinite)).toBe(true);
+  });
+
   it('fails with the step in its message when the loss is no number', async () => {
     const config = { ...satConfig, optimizer: { name: 'sgd', learningRate: 1e30 } };
     await expect(run(newFolder(), config)).rejects.toThrow(/loss is .* at step \d+/i);

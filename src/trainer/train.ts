@@ -21,7 +21,7 @@ import type { DataSet } from './data/types';
 import { countCorrect, createPredict, meanCrossEntropy } from './evaluate';
 import type { EventSink } from './eventStream';
 import { createMethod, methodOutputs } from './methods/registry';
-import { normalizationOf, withNormalization } from './models/model';
+import { normalizationOf, withNormalization, type Model } from './models/model';
 import { createModel } from './models/registry';
 import { oneHot } from './ops/crossEntropy';
 import { createOptimizer } from './optimizers/registry';
@@ -29,6 +29,7 @@ import { learningRateAt } from './optimizers/schedule';
 import { Problem } from './problem';
 import { robustAccuracies } from './robustness';
 import type { Runtime } from './runtimes';
+import { fixedRandom } from './runtimes/program';
 import { scoresOf, selectiveAnswers, selectiveCurve } from './selective';
 import { describeSoftTargets } from './softTargets';
 import { createTrainStep, type StepInputs } from './step';
@@ -129,6 +130,7 @@ function createSession({ folder, config, dataSet, runtime, events, stopRequested
       }),
       normalization,
     );
+  if (data.train.length % config.batchSize === 1) tryOneImage(network(0), dataSet.shape);
   const model = network(0);
   const targets = oneHot(data.given, classes);
   const method = createMethod(methodForModel(config.method, config.model), {
@@ -153,6 +155,19 @@ function createSession({ folder, config, dataSet, runtime, events, stopRequested
   const trainStep = createTrainStep(trained, runtime.compile, images.train.given.images);
   const predict = createPredict(model, runtime.compile, breathe);
   return { data, images, method, targets, trained, keeper, trainStep, predict, victim, stepsPerEpoch };
+}
+
+/**
+ * Finds out before the first epoch, not in its last step, whether a model can train on a batch of one image.
+ * @param model is used up: its running statistics would have moved
+ * @throws Problem when it cannot
+ */
+function tryOneImage(model: Model, shape: DataSet['shape']): void {
+  try {
+    tf.tidy(() => void model.forward(tf.zeros([1, ...shape]), 'train', fixedRandom(0)));
+  } finally {
+    tf.dispose(model.weights.map(({ variable }) => variable));
+  }
 }
 
 interface PartImages {
