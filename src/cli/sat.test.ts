@@ -335,6 +335,21 @@ describe('sat data', { timeout: 30_000 }, () => {
     expect(found['files']).toEqual([{ file: 'all', status: 'ok', message: '4 images' }]);
   });
 
+  it('checks the data of a configuration, or of settings, and tells of each file', async () => {
+    const root = join(place, 'mine');
+    const file = write('mine.sat.json', { data: { name: 'image-folder', root: 'mine' } });
+    const missing = await sat('data', 'check', file, '--set', 'data.size=96');
+    expect(missing).toMatchObject({ code: 1, stderr: 'sat: no files\n' });
+    expect(missing.stdout).toMatch(/^missing +all +no files at size 96 *$/m);
+    mkdirSync(root);
+    const found = await sat('data', 'check', 'image-folder', '--root', root, '--set', 'data.size=32');
+    expect(found.code).toBe(0);
+    expect(found.stdout).toMatch(/^ok +all +4 images at size 32 *\n4 images$/m);
+    const wrong = await sat('data', 'check', 'image-folder', '--set', 'data.size=x');
+    expect(wrong).toMatchObject({ code: 2, stderr: 'sat: data.size: expected a number, found "x"\n' });
+    expect((await sat('data', 'check', 'pictures')).stderr).toMatch(/data\.name: expected "digits" or/);
+  });
+
   it('downloads what is published, and says what is not', async () => {
     const { code, stderr } = await sat('data', 'download', 'digits');
     expect(code).toBe(2);

@@ -165,8 +165,6 @@ const imageFiles = {
     .optional()
     .describe('Share of each class, taken from its end, that is for testing, where the images come in no two splits.'),
 };
-export const imageFilesSchema = z.object(imageFiles);
-export type ImageFilesOptions = z.output<typeof imageFilesSchema>;
 
 export const dataSchema = z.discriminatedUnion('name', [
   dataSet('digits', 'Handwritten digits, 8×8 grey, 10 classes, 1,437 training and 360 test images. Built in.'),
@@ -190,4 +188,5 @@ export const dataSchema = z.discriminatedUnion('name', [
 ]);
 export type DataConfig = z.output<typeof dataSchema>;
 export type DataSetName = DataConfig['name'];
+export type DataOptions<N extends DataSetName> = Extract<DataConfig, { name: N }>;
 export const seedSchema = seed;

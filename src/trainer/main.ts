@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readSafetensorsHeader } from '../formats/safetensors';
 import { configSchema, type RunConfig } from '../protocol/config';
+import { dataSchema } from '../protocol/data';
 import { evaluationFiles, evaluationRecordSchema, type EvaluationRecord } from '../protocol/evaluation';
 import { exitCodes, runFiles, runRecordSchema } from '../protocol/run';
 import { checkAllDataSets, checkDataSet, loadDataSet } from './data/registry';
@@ -17,7 +18,7 @@ import { train } from './train';
 const usage = `Usage: trainer train RUN_FOLDER [--resume CHECKPOINT]
        trainer evaluate EVALUATION_FOLDER
        trainer data list
-       trainer data check NAME [--root FOLDER]`;
+       trainer data check DATA (the data of a configuration, as JSON)`;
 
 const mediaFolder = join(__dirname, '..', 'media');
 const wasmFolder = join(__dirname, 'wasm');
@@ -26,15 +27,15 @@ async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { resume: { type: 'string' }, root: { type: 'string' } },
+    options: { resume: { type: 'string' } },
   });
-  const [command, ...rest] = positionals;
-  const [first, second] = rest;
+  const [command, first, second] = positionals;
   if (command === 'train' && first !== undefined) return trainRun(resolve(first), values.resume);
   if (command === 'evaluate' && first !== undefined) return evaluateFolder(resolve(first));
   if (command === 'data' && first === 'list') return print(await checkAllDataSets({ mediaFolder }));
   if (command === 'data' && first === 'check' && second !== undefined) {
-    return print(await checkDataSet(second, { ...(values.root ? { root: values.root } : {}), mediaFolder }));
+    const data = dataSchema.parse(JSON.parse(second));
+    return print(await checkDataSet(data, { ...(data.root ? { root: data.root } : {}), mediaFolder }));
   }
   throw new UsageError(usage);
 }

@@ -4,7 +4,7 @@ import { open, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { decodeImage, resizeAndCrop } from '../../formats/image';
-import type { ImageFilesOptions } from '../../protocol/data';
+import type { DataOptions } from '../../protocol/data';
 import { Problem, messageOf } from '../problem';
 import { requireRoot } from './dataFile';
 import { layouts, listImages, type LabelledFile } from './imageList';
@@ -17,7 +17,7 @@ export const memoryLimit = 2 ** 31;
 const whereToGet = 'the images are your own';
 
 /** Images in files of their own: folders by class, or lists. */
-export const imageFolder: DataSetSource = {
+export const imageFolder: DataSetSource<DataOptions<'image-folder'>> = {
   whereToGet,
   async load(places, options) {
     const root = requireRoot('image-folder', places, `${layouts}.`);
@@ -50,7 +50,7 @@ export const imageFolder: DataSetSource = {
 
 async function loadSplit(
   files: readonly LabelledFile[],
-  { size }: ImageFilesOptions,
+  { size }: Pick<DataOptions<'image-folder'>, 'size'>,
   places: DataPlaces,
 ): Promise<Split> {
   const cached = await decodeOnce(files, size, places);
@@ -69,7 +69,7 @@ async function checkSplit(
   name: string,
   root: string,
   files: readonly LabelledFile[],
-  { size }: ImageFilesOptions,
+  { size }: Pick<DataOptions<'image-folder'>, 'size'>,
   places: DataPlaces,
 ): Promise<FileFinding> {
   try {

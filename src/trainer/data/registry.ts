@@ -1,4 +1,4 @@
-import { dataSchema, imageFilesSchema, type DataConfig, type DataSetName } from '../../protocol/data';
+import { dataSchema, type DataConfig, type DataOptions, type DataSetName } from '../../protocol/data';
 import { messageOf } from '../problem';
 import { cifar10, cifar100 } from './cifar';
 import { digits } from './digits';
@@ -9,7 +9,7 @@ import { svhn } from './svhn';
 import type { DataPlaces, DataSet, DataSetSource, FileFinding } from './types';
 
 /** Every data set that a configuration can name. */
-const sources: Record<DataSetName, DataSetSource> = {
+const sources: { [N in DataSetName]: DataSetSource<DataOptions<N>> } = {
   digits,
   mnist,
   'fashion-mnist': fashionMnist,
@@ -28,14 +28,26 @@ export function describeDataSets(): { name: DataSetName; description: string; wh
   });
 }
 
-/**
- * Loads a data set.
- * @param data its configuration, or its name alone
- * @throws Problem that names the file, what is wrong and what to do
- */
-export function loadDataSet(data: DataSetName | DataConfig, places: DataPlaces): Promise<DataSet> {
-  const [name, options] = typeof data === 'string' ? [data, {}] : [data.name, data];
-  return sources[name].load(places, imageFilesSchema.parse(options));
+/** A data set as a configuration names it, or by its name alone. */
+type Named = DataSetName | DataConfig;
+
+function configOf(data: Named): DataConfig {
+  return typeof data === 'string' ? dataSchema.parse({ name: data }) : data;
+}
+
+/** A data set's source, with the options that a configuration gives it. */
+function sourceOf<N extends DataSetName>(data: DataOptions<N> & DataConfig) {
+  const name: N = data.name;
+  const source = sources[name];
+  return {
+    load: (places: DataPlaces) => source.load(places, data),
+    check: (places: DataPlaces) => source.check(places, data),
+  };
+}
+
+/** Loads a data set. @throws Problem that names the file, what is wrong and what to do */
+export async function loadDataSet(data: Named, places: DataPlaces): Promise<DataSet> {
+  return sourceOf(configOf(data)).load(places);
 }
 
 /** What `sat data check` tells of a data set. */
@@ -47,14 +59,12 @@ export interface DataCheck {
 }
 
 /** Reads a data set whole, and says in one line what it is or what is wrong with it, and of each file. Never throws. */
-export async function checkDataSet(name: string, places: DataPlaces): Promise<DataCheck> {
-  if (!isDataSet(name)) {
-    const known = Object.keys(sources).join(', ');
-    return { name, ok: false, message: `${name} is not a data set known here. Known are ${known}.`, files: [] };
-  }
-  const files = await sources[name].check(places, imageFilesSchema.parse({}));
+export async function checkDataSet(data: Named, places: DataPlaces): Promise<DataCheck> {
+  const config = configOf(data);
+  const { name } = config;
+  const files = await sourceOf(config).check(places);
   try {
-    const { train, test, shape, classNames } = await loadDataSet(name, places);
+    const { train, test, shape, classNames } = await loadDataSet(config, places);
     const counts = `${train.labels.length} training and ${test.labels.length} test images`;
     return { name, ok: true, message: `${counts}, ${shape.join('×')}, ${classNames.length} classes`, files };
   } catch (error) {
@@ -64,9 +74,5 @@ export async function checkDataSet(name: string, places: DataPlaces): Promise<Da
 
 /** Checks all data sets, without a folder of one's own: what is there to be used at once. */
 export function checkAllDataSets(places: DataPlaces): Promise<DataCheck[]> {
-  return Promise.all(Object.keys(sources).map((name) => checkDataSet(name, places)));
-}
-
-function isDataSet(name: string): name is DataSetName {
-  return Object.hasOwn(sources, name);
+  return Promise.all(describeDataSets().map(({ name }) => checkDataSet(name, places)));
 }
