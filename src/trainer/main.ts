@@ -60,12 +60,13 @@ async function evaluateFolder(folder: string): Promise<number> {
   });
 }
 
-/** The data set of a configuration; what takes long is told in the log. */
+/** The data set of a configuration; what takes long or is odd is told in the log. */
 function loadConfigured({ data }: RunConfig, events: EventSink): Promise<DataSet> {
   return loadDataSet(data, {
     ...(data.root ? { root: data.root } : {}),
     mediaFolder,
     tell: (message) => events.emit({ event: 'log', level: 'info', message }),
+    warn: warnThrough(events),
   });
 }
 

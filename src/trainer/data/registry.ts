@@ -45,9 +45,29 @@ function sourceOf<N extends DataSetName>(data: DataOptions<N> & DataConfig) {
   };
 }
 
-/** Loads a data set. @throws Problem that names the file, what is wrong and what to do */
+/**
+ * Loads a data set, and warns when it has not as many images as are published.
+ * @throws Problem that names the file, what is wrong and what to do
+ */
 export async function loadDataSet(data: Named, places: DataPlaces): Promise<DataSet> {
-  return sourceOf(configOf(data)).load(places);
+  const config = configOf(data);
+  const dataSet = await sourceOf(config).load(places);
+  const { published, whereToGet } = sources[config.name];
+  if (published && published.join() !== imageCounts(dataSet).join()) {
+    const place = places.root === undefined ? '' : ` in ${places.root}`;
+    places.warn?.(
+      `${config.name}${place} has ${inWords(imageCounts(dataSet))} images, where ${inWords(published)} are published: it is cut short, or another data set. Get it again; ${whereToGet}.`,
+    );
+  }
+  return dataSet;
+}
+
+function imageCounts({ train, test }: DataSet): [train: number, test: number] {
+  return [train.labels.length, test.labels.length];
+}
+
+function inWords([train, test]: readonly [train: number, test: number]): string {
+  return `${train.toLocaleString('en')} training and ${test.toLocaleString('en')} test`;
 }
 
 /** What `sat data check` tells of a data set. */
@@ -58,15 +78,22 @@ export interface DataCheck {
   files: FileFinding[];
 }
 
-/** Reads a data set whole, and says in one line what it is or what is wrong with it, and of each file. Never throws. */
+/**
+ * Reads a data set whole, and says in one line what it is or what is wrong with it, and of each file. One that has not
+ * as many images as are published is wrong. Never throws.
+ */
 export async function checkDataSet(data: Named, places: DataPlaces): Promise<DataCheck> {
   const config = configOf(data);
   const { name } = config;
   const files = await sourceOf(config).check(places);
   try {
-    const { train, test, shape, classNames } = await loadDataSet(config, places);
-    const counts = `${train.labels.length} training and ${test.labels.length} test images`;
-    return { name, ok: true, message: `${counts}, ${shape.join('×')}, ${classNames.length} classes`, files };
+    const warnings: string[] = [];
+    const dataSet = await loadDataSet(config, { ...places, warn: (message) => void warnings.push(message) });
+    const [warning] = warnings;
+    if (warning !== undefined) return { name, ok: false, message: warning, files };
+    const { shape, classNames } = dataSet;
+    const about = `${inWords(imageCounts(dataSet))} images, ${shape.join('×')}, ${classNames.length} classes`;
+    return { name, ok: true, message: about, files };
   } catch (error) {
     return { name, ok: false, message: messageOf(error), files };
   }

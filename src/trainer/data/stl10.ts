@@ -84,6 +84,7 @@ export function unlabelledStl10(places: DataPlaces): StreamedImages {
 /** STL-10 (Coates, Lee, Ng, 2011): its labelled images. */
 export const stl10: DataSetSource = {
   whereToGet,
+  published: [5000, 8000],
   async load(places) {
     const folder = folderOf(places);
     return {

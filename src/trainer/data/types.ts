@@ -29,6 +29,8 @@ export interface DataSet {
 export interface DataPlaces {
   /** Hears of what takes long. */
   tell?: (message: string) => void;
+  /** Hears of what is odd, and no error. */
+  warn?: (message: string) => void;
   /** The folder that the configuration names. */
   root?: string;
   /** The folder with what the package embeds. */
@@ -50,6 +52,8 @@ export interface FileFinding {
 export interface DataSetSource<Options = unknown> {
   /** In words, to end a sentence with. */
   whereToGet: string;
+  /** Training and test images of a data set that is the same for everyone. */
+  published?: readonly [train: number, test: number];
   /** @throws Problem that names the file, what is wrong and what to do */
   load: (places: DataPlaces, options: Options) => Promise<DataSet>;
   /** Looks at each file; none when it is not known where they might be. Never throws. */
