@@ -89,8 +89,9 @@ export async function checkDataSet(data: Named, places: DataPlaces): Promise<Dat
   try {
     const warnings: string[] = [];
     const dataSet = await loadDataSet(config, { ...places, warn: (message) => void warnings.push(message) });
-    const [warning] = warnings;
-    if (warning !== undefined) return { name, ok: false, message: warning, files };
+    // A damaged file that training does not read is wrong all the same.
+    const wrong = files.find(({ status }) => status === 'damaged')?.message ?? warnings[0];
+    if (wrong !== undefined) return { name, ok: false, message: wrong, files };
     const { shape, classNames } = dataSet;
     const about = `${inWords(imageCounts(dataSet))} images, ${shape.join('×')}, ${classNames.length} classes`;
     return { name, ok: true, message: about, files };
