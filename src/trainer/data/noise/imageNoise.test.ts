@@ -91,7 +91,7 @@ describe('image noise', () => {
 
 describe('saved image noise', () => {
   const noise = apply('random_pixels');
-  const saved: NoiseConfig = { type: 'random_pixels', rate: 0, seed: 9, file: join(folder, 'noise.json') };
+  const saved: NoiseConfig = { type: 'random_pixels', seed: 9, file: join(folder, 'noise.json') };
   const pixelsFile = join(folder, 'noise-images.npy');
   const rewrite = (changes: object) => writeFileSync(saved.file ?? '', JSON.stringify({ ...noise.record, ...changes }));
 
