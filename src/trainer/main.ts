@@ -6,6 +6,7 @@ import { configSchema, type RunConfig } from '../protocol/config';
 import { dataSchema } from '../protocol/data';
 import { evaluationFiles, evaluationRecordSchema, type EvaluationRecord } from '../protocol/evaluation';
 import { exitCodes, runFiles, runRecordSchema } from '../protocol/run';
+import { stoppable, unlessStopped } from './breathe';
 import { checkAllDataSets, checkDataSet, loadDataSet } from './data/registry';
 import type { DataSet } from './data/types';
 import { watchDevice } from './deviceMonitor';
@@ -55,19 +56,26 @@ async function evaluateFolder(folder: string): Promise<number> {
   return tellEvents(folder, evaluationFiles.stopRequest, begun, async (events, stopRequested) => {
     const config = await readCheckpointConfig(checkpoint);
     const runtime = await startRuntime(record, wasmFolder, warnThrough(events));
-    const dataSet = await loadConfigured(config, events);
+    const dataSet = await loadConfigured(config, events, stopRequested);
+    if (!dataSet) return 'stopped';
     return evaluateCheckpoint({ folder, record, checkpoint, config, dataSet, runtime, events, stopRequested });
   });
 }
 
-/** The data set of a configuration; what takes long or is odd is told in the log. */
-function loadConfigured({ data }: RunConfig, events: EventSink): Promise<DataSet> {
-  return loadDataSet(data, {
+/** The data set of a configuration, or undefined when a stop was asked for; what takes long or is odd is in the log. */
+function loadConfigured(
+  { data }: RunConfig,
+  events: EventSink,
+  stopRequested: () => boolean,
+): Promise<DataSet | undefined> {
+  const places = {
     ...(data.root ? { root: data.root } : {}),
     mediaFolder,
-    tell: (message) => events.emit({ event: 'log', level: 'info', message }),
+    tell: (message: string) => events.emit({ event: 'log', level: 'info', message }),
     warn: warnThrough(events),
-  });
+    pause: stoppable(stopRequested),
+  };
+  return unlessStopped(() => loadDataSet(data, places));
 }
 
 function readEvaluation(folder: string): EvaluationRecord {
@@ -94,7 +102,8 @@ async function trainRun(folder: string, resume: string | undefined): Promise<num
   const resumeFrom = resume === undefined ? undefined : resolve(folder, resume);
   return tellEvents(folder, runFiles.stopRequest, resumeFrom !== undefined, async (events, stopRequested) => {
     const runtime = await startRuntime(config, wasmFolder, warnThrough(events));
-    const dataSet = await loadConfigured(config, events);
+    const dataSet = await loadConfigured(config, events, stopRequested);
+    if (!dataSet) return 'stopped';
     const monitor = watchDevice(runtime.device);
     return train({
       folder,

@@ -29,6 +29,8 @@ export interface DataSet {
 export interface DataPlaces {
   /** Hears of what takes long. */
   tell?: (message: string) => void;
+  /** Awaited between two pieces of what takes long; ends it by throwing. */
+  pause?: () => Promise<void>;
   /** Hears of what is odd, and no error. */
   warn?: (message: string) => void;
   /** The folder that the configuration names. */
