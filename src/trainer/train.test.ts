@@ -216,6 +216,26 @@ describe('a run', () => {
     expect(values['selective/risk@90']).toBe(own?.risk[323]);
   });
 
+  it('tells nothing of soft targets and of abstention before they are learned', async () => {
+    const folder = newFolder();
+    const method = { name: 'selective_sat', pretrainEpochs: 1 };
+    const file = () => {
+      const content: unknown = JSON.parse(readFileSync(join(folder, 'selective.json'), 'utf8'));
+      return selectiveFileSchema.parse(content).curves.map(({ score }) => score);
+    };
+    const config = { ...satConfig, method, epochs: 2, checkpoint: { every: 1, best: 'selective/aurc' } };
+    const { events } = await run(folder, config, { stopAt: stepsPerEpoch });
+    const before = metricsOf(events).at(-1)?.values ?? {};
+    expect(file()).toEqual(['softmax_response']);
+    expect(before).toHaveProperty(['selective/aurc']);
+    expect(before).not.toHaveProperty(['sat/label_recovery']);
+    const resumeFrom = join(folder, 'checkpoints', `step-${stepsPerEpoch}.safetensors`);
+    const after = metricsOf((await run(folder, config, { resumeFrom })).events).at(-1)?.values ?? {};
+    expect(file()).toEqual(['abstention', 'softmax_response']);
+    expect(after['sat/label_recovery']).toBeGreaterThan(0.1);
+    expect(after['sat/target_entropy']).toBeGreaterThan(0);
+  });
+
   it('adapts α and E_s to the width of the network, and says so', async () => {
     const model = { name: 'resnet18', width: 4 };
     const method = { name: 'sat', alpha: 0.2, startEpoch: 0 };

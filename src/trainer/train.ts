@@ -285,7 +285,10 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   }
   const outputs = methodOutputs(config.method.name, classes);
   if (config.evaluate.selective || outputs > classes) {
-    const curves = scoresOf(outputs, classes).map((score) =>
+    const { method: options } = config;
+    // Until then nothing has taught the output for abstention, and the network's own score is its softmax response.
+    const pretrains = 'pretrainEpochs' in options && progress.epoch <= options.pretrainEpochs;
+    const curves = scoresOf(pretrains ? classes : outputs, classes).map((score) =>
       selectiveCurve(score, selectiveAnswers(test, dataSet.test.labels, classes, score)),
     );
     Object.assign(values, selectiveMetrics(curves));
@@ -293,9 +296,11 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   }
   if (method.softTargets) {
     const rows = method.softTargets.dataSync<'float32'>().subarray(0, data.train.length * classes);
-    const { recovery, entropy } = describeSoftTargets(rows, data.train.labels);
-    values['sat/label_recovery'] = recovery;
-    values['sat/target_entropy'] = entropy;
+    const described = describeSoftTargets(rows, data.train.labels);
+    if (described) {
+      values['sat/label_recovery'] = described.recovery;
+      values['sat/target_entropy'] = described.entropy;
+    }
   }
   const { attacks } = config.evaluate;
   const robust = await unlessStopped(() => robustAccuracies(session.victim, attacks, dataSet));
