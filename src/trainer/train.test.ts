@@ -92,6 +92,7 @@ describe('a run that is stopped and resumed', () => {
   const adam = { ...satConfig, optimizer: { name: 'adam' } };
   const validated = { ...satConfig, data: { ...satConfig.data, validation: 0.1 } };
   const coTeaching = { ...adam, method: { name: 'co_teaching', gradualEpochs: 2 } };
+  const by = <M extends { name: string }>(method: M) => ({ ...satConfig, epochs: 2, method });
   it.each([
     ['in the middle of an epoch', satConfig, 3],
     ['between two reports of the running loss', satConfig, 6],
@@ -100,6 +101,10 @@ describe('a run that is stopped and resumed', () => {
     ['with Adam', adam, 7],
     ['with two networks', coTeaching, 7],
     ['with the best of some validations', validated, 2 * stepsPerEpoch],
+    ['with targets that begin at zero', by({ name: 'elr' }), 7],
+    ['with mixtures', by({ name: 'mixup' }), 7],
+    ['with symmetric cross-entropy', by({ ...satConfig.method, name: 'sat_sce' }), 7],
+    ['with targets after pretraining', by({ name: 'selective_sat', pretrainEpochs: 1 }), 7],
   ])('%s gives the same metrics and weights, bit for bit, as one that never stopped', async (_when, config, stopAt) => {
     const [whole, parts] = [newFolder(), newFolder()];
     const expected = await run(whole, config);
@@ -112,7 +117,7 @@ describe('a run that is stopped and resumed', () => {
     expect([...metricsOf(first.events), ...metricsOf(second.events)]).toEqual(metricsOf(expected.events));
     expect(tensorsOf(parts)).toEqual(tensorsOf(whole));
     expect(tensorsOf(parts, 'best')).toEqual(tensorsOf(whole, 'best'));
-    if (config.method.name === 'sat') {
+    if (['sat', 'sat_sce', 'elr', 'selective_sat'].includes(config.method.name)) {
       const softLabels = (folder: string) => readFileSync(join(folder, 'soft-labels.npy'));
       expect(softLabels(parts).equals(softLabels(whole))).toBe(true);
     }
