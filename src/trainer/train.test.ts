@@ -168,6 +168,18 @@ describe('a run', () => {
     expect(decodeNpy(readFileSync(file), file).shape).toEqual([1437, 8, 8, 1]);
   });
 
+  it.each([
+    [9.9, 0],
+    [10, 1],
+  ])('warns of a pay-off with which abstaining is no better than a guess: %d on 10 classes', async (reward, count) => {
+    const method = { name: 'deep_gamblers', reward };
+    const { events } = await run(newFolder(), { ...satConfig, method, epochs: 1 });
+    const warnings = events.filter((event) => event.event === 'log' && event.level === 'warn');
+    expect(warnings).toHaveLength(count);
+    for (const warning of warnings)
+      expect(warning).toHaveProperty('message', expect.stringMatching(/^method\.reward: .* 10 classes/));
+  });
+
   it('differs with its seed', async () => {
     const [a, b] = [await run(newFolder(), satConfig), await run(newFolder(), { ...satConfig, seed: 1 })];
     expect(metricsOf(a.events)).not.toEqual(metricsOf(b.events));

@@ -86,6 +86,11 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
     const message = `Adapted to the width of the network: α ${used.alpha.toFixed(3)}, E_s ${used.startEpoch}.`;
     events.emit({ event: 'log', level: 'info', message });
   }
+  const classes = dataSet.classNames.length;
+  if (used.name === 'deep_gamblers' && used.reward >= classes) {
+    const message = `method.reward: with a pay-off of ${used.reward} and ${classes} classes, abstaining pays no more than a guess, so it may never be learned.`;
+    events.emit({ event: 'log', level: 'warn', message });
+  }
 
   while (progress.epoch < config.epochs) {
     const finished = (await trainEpoch(run, session, progress)) && (await endEpoch(run, session, progress));
