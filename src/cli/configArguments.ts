@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { formatProblem, loadConfigFile, type ConfigCell } from '../lab/config';
+import { formatProblem, loadConfigFile, parseConfig, type ConfigCell } from '../lab/config';
 import { presetName, presetReference } from '../lab/presets';
 import { UsageError } from './output';
 
@@ -24,13 +24,14 @@ export function withConfigArguments(command: Command): Command {
   return command
     .argument('[config]', 'a *.sat.json file, or preset:NAME')
     .addOption(new Option('--preset <name>', 'in place of a file; "sat presets" lists them'))
-    .option(
-      '--set <key.path=value>',
-      'set one value of the configuration (repeatable)',
-      (value, all: string[]) => [...all, value],
-      [],
-    )
+    .addOption(settingsOption())
     .option('--runtime <name>', 'auto, tensorflow or wasm');
+}
+
+export function settingsOption(): Option {
+  return new Option('--set <key.path=value>', 'set one value of the configuration (repeatable)')
+    .argParser((value, all: string[]) => [...all, value])
+    .default([]);
 }
 
 /** @param more settings besides those given by hand @throws UsageError when the call or the configuration is wrong */
@@ -42,8 +43,7 @@ export async function readConfig(
   if (file !== undefined && preset !== undefined) throw new UsageError('A file and --preset exclude each other.');
   const named = file ?? (preset === undefined ? undefined : presetReference(preset));
   if (named === undefined) throw new UsageError('missing required argument: a *.sat.json file, or --preset NAME');
-  const wrong = set.find((setting) => !/^[^=]+=/.test(setting));
-  if (wrong !== undefined) throw new UsageError(`--set ${wrong}: expected key.path=value`);
+  requireSettings(set);
   const isPreset = presetName(named) !== undefined;
   const reference = isPreset ? named : resolve(named);
   const settings = [
@@ -54,6 +54,20 @@ export async function readConfig(
   const result = await loadConfigFile(reference, settings);
   if (!result.ok) throw new UsageError(result.problems.map(formatProblem).join('\n     '));
   return { reference, settings, ...result };
+}
+
+/** A configuration of settings alone, paths in it relative to the current folder. @throws UsageError when it is wrong */
+export async function readSettings(settings: readonly string[]): Promise<ConfigCell[]> {
+  requireSettings(settings);
+  const result = await parseConfig('{}', resolve('settings'), settings);
+  if (!result.ok)
+    throw new UsageError(result.problems.map(({ path, message }) => `${path}: ${message}`).join('\n     '));
+  return result.cells;
+}
+
+function requireSettings(settings: readonly string[]): void {
+  const wrong = settings.find((setting) => !/^[^=]+=/.test(setting));
+  if (wrong !== undefined) throw new UsageError(`--set ${wrong}: expected key.path=value`);
 }
 
 /** Paths are relative to the configuration's file; a preset's lies where nobody looks, so there they are from here. */

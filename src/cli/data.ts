@@ -4,8 +4,11 @@ import { Command } from 'commander';
 import { downloadFiles, type DownloadProgress } from '../lab/dataDownload/download';
 import { dataSources, type RemoteFile } from '../lab/dataDownload/sources';
 import { formatBytes } from '../lab/format';
+import { presetName } from '../lab/presets';
 import { checkDataSet, listDataSets } from '../lab/trainerQueries';
+import type { DataConfig } from '../protocol/data';
 import { exitCodes } from '../protocol/run';
+import { readConfig, readSettings, settingsOption } from './configArguments';
 import { tools, trainer, withCommonOptions, type CommonOptions } from './context';
 import { print, table, UsageError } from './output';
 
@@ -24,10 +27,14 @@ export function dataCommand(): Command {
   data.addCommand(
     withCommonOptions(new Command('check'))
       .description('read a data set whole and say what it is, or what is wrong')
-      .argument('<name>')
-      .option('--root <folder>', 'the folder with its files')
-      .action(async (name: string, { json, root }: CommonOptions & { root?: string }) => {
-        await tellCheck(name, root === undefined ? undefined : resolve(root), json);
+      .argument('<name>', 'a data set, or a *.sat.json file or preset:NAME that uses one')
+      .option('--root <folder>', 'the folder with its files: data.root')
+      .addOption(settingsOption())
+      .action(async (name: string, { json, root, set }: CheckOptions) => {
+        await tellCheck(
+          await dataOf(name, [...set, ...(root === undefined ? [] : [`data.root=${resolve(root)}`])]),
+          json,
+        );
       }),
   );
   data.addCommand(
@@ -40,25 +47,44 @@ export function dataCommand(): Command {
   return data;
 }
 
-async function tellCheck(name: string, root: string | undefined, json: boolean | undefined): Promise<void> {
-  const found = await checkDataSet(tools.node, trainer, name, root);
-  if (json) print.json({ version: 1, ...found, ...(root === undefined ? {} : { root }) });
-  else if (found.ok) print.line(found.message);
-  else print.error(found.message);
+type CheckOptions = CommonOptions & { root?: string; set: string[] };
+
+/** The data of a configuration (a sweep's first cell), or a data set by its name. @throws UsageError when it is wrong */
+async function dataOf(name: string, settings: readonly string[]): Promise<DataConfig> {
+  const isConfig = presetName(name) !== undefined || name.endsWith('.json');
+  const cells = isConfig
+    ? (await readConfig(name, { set: [...settings] })).cells
+    : await readSettings([`data.name=${name}`, ...settings]);
+  const [first] = cells;
+  if (!first) throw new UsageError(`${name} asks for no run`);
+  return first.config.data;
+}
+
+async function tellCheck(data: DataConfig, json: boolean | undefined): Promise<void> {
+  const found = await checkDataSet(tools.node, trainer, data);
+  if (json) {
+    print.json({ version: 1, ...found, ...(data.root === undefined ? {} : { root: data.root }) });
+  } else {
+    const rows = found.files.map(({ status, file, message }) => [status, file, message]);
+    if (rows.length > 0) print.line(table(['', 'file', 'content'], rows));
+    if (found.ok) print.line(found.message);
+    else print.error(found.message);
+  }
   if (!found.ok) process.exitCode = exitCodes.failed;
 }
 
 async function download(name: string, { root, json }: CommonOptions & { root?: string }): Promise<void> {
   const files = sourcesOf(name);
   const folder = resolve(root ?? join('data', name));
-  const isThere = (await checkDataSet(tools.node, trainer, name, folder)).ok;
+  const data = await dataOf(name, [`data.root=${folder}`]);
+  const isThere = (await checkDataSet(tools.node, trainer, data)).ok;
   if (!isThere && !(await downloadWithBar(files, folder))) {
     print.note('Cancelled. The same command goes on from here.');
     process.exitCode = exitCodes.stopped;
     return;
   }
   print.note(`${isThere ? 'It is there already' : 'Downloaded'}: set data.root to ${folder}.`);
-  await tellCheck(name, folder, json);
+  await tellCheck(data, json);
 }
 
 function sourcesOf(name: string): readonly RemoteFile[] {

@@ -307,7 +307,11 @@ describe('a message', () => {
     [{ data: { name: 'digits', augment: { rotation: 200 } } }, 'data.augment.rotation', /at most 180, found 200/],
     [{ data: { name: 'digits', noise: { type: 'corrupted_label', rate: 1.4 } } }, 'data.noise.rate', /at most 1/],
     [{ data: { name: 'digits', noise: { type: 'corrupted_label', rate: -0.1 } } }, 'data.noise.rate', /at least 0/],
-    [{ data: { name: 'digits', noise: { type: 'corrupted_label' } } }, 'data.noise.rate', /missing, expected a number/],
+    [
+      { data: { name: 'digits', noise: { type: 'corrupted_label' } } },
+      'data.noise.rate',
+      /^missing, expected a number, or a saved noise\.json as file$/,
+    ],
     [
       { data: { name: 'digits', noise: { type: 'asymmetric', rate: 0.4, map: { cat: 5 } } } },
       'data.noise.map.cat',

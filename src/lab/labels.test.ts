@@ -27,6 +27,8 @@ describe('the description of a run', () => {
     [{ type: 'Gaussian', rate: 0.4 }, '40 % Gaussian'],
     [{ type: 'label_file', file: 'human.json', key: 'worse_label' }, 'label file worse_label'],
     [{ type: 'label_file', file: 'labels.txt' }, 'label file'],
+    [{ type: 'corrupted_label', file: '/sat-runs/a-run/noise.json' }, 'noise from a-run/noise.json'],
+    [{ type: 'pair_flip', rate: 0, file: 'noise.json' }, 'pair flip from noise.json'],
   ] as const)('names other noise than the authors’ on labels: %o', (config, text) => {
     const described = describeConfig(resolveConfig({ data: { name: 'digits', noise: config } }));
     expect(described).toBe(`digits, SAT, ${text}`);

@@ -79,6 +79,9 @@ function modelLabel(config: Loose): string {
 function noiseLabel(config: Loose): string {
   const type = text(config, 'data', 'noise', 'type');
   const kind = type === '' || type === 'corrupted_label' ? 'noise' : type.replaceAll('_', ' ');
+  const file = text(config, 'data', 'noise', 'file');
+  // What it says of its rate is not read here.
+  if (type !== 'label_file' && file !== '') return `${kind} from ${file.split(/[\\/]/).slice(-2).join('/')}`;
   const rate = at(config, 'data', 'noise', 'rate');
   if (typeof rate === 'number' && rate > 0) return `${Number((rate * 100).toFixed(2))} % ${kind}`;
   return type === 'label_file' ? `${kind} ${text(config, 'data', 'noise', 'key')}`.trim() : 'no noise';

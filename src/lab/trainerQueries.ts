@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import * as z from 'zod';
+import type { DataConfig } from '../protocol/data';
 
 const dataCheck = z.object({
   name: z.string(),
@@ -22,10 +23,9 @@ export async function listDataSets(node: string, trainer: string): Promise<DataC
   return z.array(dataCheck).parse(await ask(node, [trainer, 'data', 'list']));
 }
 
-/** Asks a trainer child to read a data set whole. @param root the folder with its files */
-export async function checkDataSet(node: string, trainer: string, name: string, root?: string): Promise<DataCheck> {
-  const place = root === undefined ? [] : ['--root', root];
-  return dataCheck.parse(await ask(node, [trainer, 'data', 'check', name, ...place]));
+/** Asks a trainer child to read a data set whole. @param data that of a configuration */
+export async function checkDataSet(node: string, trainer: string, data: DataConfig): Promise<DataCheck> {
+  return dataCheck.parse(await ask(node, [trainer, 'data', 'check', JSON.stringify(data)]));
 }
 
 async function ask(node: string, args: string[]): Promise<unknown> {

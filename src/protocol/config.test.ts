@@ -5,6 +5,7 @@ interface JsonSchema {
   default?: unknown;
   properties?: Record<string, JsonSchema>;
   oneOf?: JsonSchema[];
+  anyOf?: JsonSchema[];
   required?: string[];
   additionalProperties?: boolean | JsonSchema;
 }
@@ -29,6 +30,17 @@ describe('the JSON schema of configuration files', () => {
     );
     expect(plain.length).toBeGreaterThan(5);
     for (const [key, { default: value }] of plain) expect([key, resolved[key]]).toEqual([key, value]);
+  });
+
+  it('asks for the rate of a noise, or for its file, as the configuration does', () => {
+    const noise = schema.properties?.['data']?.oneOf?.[0]?.properties?.['noise']?.oneOf ?? [];
+    const [corrupted, ...others] = noise.map(({ anyOf }) => anyOf);
+    expect(corrupted).toEqual([{ required: ['rate'] }, { required: ['file'] }]);
+    expect(others.filter((one) => one === undefined)).toHaveLength(1);
+    for (const of of [{ rate: 0.4 }, { file: 'noise.json' }, { rate: 0.4, file: 'noise.json' }, {}]) {
+      const data = { name: 'digits', noise: { type: 'symmetric', ...of } };
+      expect(configSchema.safeParse({ data }).success).toBe(Object.keys(of).length > 0);
+    }
   });
 
   it('refuses what is not known, at every depth', () => {

@@ -2,29 +2,26 @@ import * as z from 'zod';
 
 const seed = z.int().min(0).max(0xffffffff);
 
-const corruptedLabel = z
-  .strictObject({
-    type: z.literal('corrupted_label'),
-    rate: z
-      .number()
-      .min(0)
-      .max(1)
-      .describe('Share of the training labels drawn anew, uniformly over all classes, in [0, 1].'),
-    seed: seed.optional().describe('Seed of the noise (NumPy’s legacy generator). Default: the run’s seed.'),
-    file: z.string().optional().describe('A saved noise.json to use in place of drawing, relative to this file.'),
-  })
-  .describe(
-    'Uniform random labels, as the authors inject them: the true class can be drawn, so a share rate·(1 − 1/K) is wrong.',
-  );
-
-/** A noise that is drawn. @param rate what its rate is a share of */
+/** A noise that is drawn, or was. @param rate what its rate is a share of */
 const drawn = <T extends string>(type: T, rate: string) =>
   z.strictObject({
     type: z.literal(type),
-    rate: z.number().min(0).max(1).describe(rate),
-    seed: corruptedLabel.shape.seed,
-    file: corruptedLabel.shape.file,
+    rate: z.number().min(0).max(1).optional().describe(rate),
+    seed: seed.optional().describe('Seed of the noise (NumPy’s legacy generator). Default: the run’s seed.'),
+    file: z
+      .string()
+      .optional()
+      .describe(
+        'A saved noise.json to use in place of drawing, relative to this file. Its own rate holds; one given besides must be the same.',
+      ),
   });
+
+const corruptedLabel = drawn(
+  'corrupted_label',
+  'Share of the training labels drawn anew, uniformly over all classes, in [0, 1].',
+).describe(
+  'Uniform random labels, as the authors inject them: the true class can be drawn, so a share rate·(1 − 1/K) is wrong.',
+);
 
 const symmetric = drawn('symmetric', 'Share of the training labels that become wrong, in [0, 1].').describe(
   'Labels drawn uniformly among the other classes, never the true one: a share rate is wrong.',
@@ -77,16 +74,29 @@ const shuffledPixels = drawn(
   'Share of the training images whose pixels are permuted, in [0, 1].',
 ).describe('Pixels of an image permuted, in the same way for all of them. Labels stay.');
 
+/** A noise is drawn at a rate unless it comes from a file. */
+function withRateOrFile<S extends z.ZodType<{ rate?: number | undefined; file?: string | undefined }>>(noise: S): S {
+  return (
+    noise
+      .refine(({ rate, file }) => rate !== undefined || file !== undefined, {
+        path: ['rate'],
+        error: 'missing, expected a number, or a saved noise.json as file',
+      })
+      // The same for the JSON Schema, which knows no refinements.
+      .meta({ anyOf: [{ required: ['rate'] }, { required: ['file'] }] })
+  );
+}
+
 export const noiseSchema = z.discriminatedUnion('type', [
-  corruptedLabel,
-  symmetric,
-  asymmetric,
-  pairFlip,
-  instanceDependent,
+  withRateOrFile(corruptedLabel),
+  withRateOrFile(symmetric),
+  withRateOrFile(asymmetric),
+  withRateOrFile(pairFlip),
+  withRateOrFile(instanceDependent),
   labelFile,
-  gaussian,
-  randomPixels,
-  shuffledPixels,
+  withRateOrFile(gaussian),
+  withRateOrFile(randomPixels),
+  withRateOrFile(shuffledPixels),
 ]);
 export type NoiseConfig = z.output<typeof noiseSchema>;
 export type NoiseType = NoiseConfig['type'];
@@ -165,8 +175,6 @@ const imageFiles = {
     .optional()
     .describe('Share of each class, taken from its end, that is for testing, where the images come in no two splits.'),
 };
-export const imageFilesSchema = z.object(imageFiles);
-export type ImageFilesOptions = z.output<typeof imageFilesSchema>;
 
 export const dataSchema = z.discriminatedUnion('name', [
   dataSet('digits', 'Handwritten digits, 8×8 grey, 10 classes, 1,437 training and 360 test images. Built in.'),
@@ -190,4 +198,5 @@ export const dataSchema = z.discriminatedUnion('name', [
 ]);
 export type DataConfig = z.output<typeof dataSchema>;
 export type DataSetName = DataConfig['name'];
+export type DataOptions<N extends DataSetName> = Extract<DataConfig, { name: N }>;
 export const seedSchema = seed;

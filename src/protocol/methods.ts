@@ -107,7 +107,13 @@ const selectiveSat = z
 const deepGamblers = z
   .strictObject({
     name: z.literal('deep_gamblers'),
-    reward: z.number().gt(1).default(2.2).describe('Pay-off o of a right bet; more than 1, less than the classes.'),
+    reward: z
+      .number()
+      .gt(1)
+      .default(2.2)
+      .describe(
+        'Pay-off o of a right bet, more than 1. Abstaining pays 1/o: with as many classes as that or fewer, no more than a guess.',
+      ),
     pretrainEpochs,
   })
   .describe('Deep Gamblers: an extra output abstains, and pays back a part of the stake.');

@@ -16,12 +16,17 @@ export function stoppable(stopRequested: () => boolean): () => Promise<void> {
   };
 }
 
+/** Whether something ended because it was asked to stop. */
+export function isStopped(error: unknown): boolean {
+  return error instanceof Stopped;
+}
+
 /** What a computation that awaits a {@link stoppable} gives, or undefined when it was stopped. */
 export async function unlessStopped<T>(compute: () => Promise<T>): Promise<T | undefined> {
   try {
     return await compute();
   } catch (error) {
-    if (error instanceof Stopped) return undefined;
+    if (isStopped(error)) return undefined;
     throw error;
   }
 }

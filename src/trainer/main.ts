@@ -3,8 +3,10 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readSafetensorsHeader } from '../formats/safetensors';
 import { configSchema, type RunConfig } from '../protocol/config';
+import { dataSchema } from '../protocol/data';
 import { evaluationFiles, evaluationRecordSchema, type EvaluationRecord } from '../protocol/evaluation';
 import { exitCodes, runFiles, runRecordSchema } from '../protocol/run';
+import { stoppable, unlessStopped } from './breathe';
 import { checkAllDataSets, checkDataSet, loadDataSet } from './data/registry';
 import type { DataSet } from './data/types';
 import { watchDevice } from './deviceMonitor';
@@ -17,7 +19,7 @@ import { train } from './train';
 const usage = `Usage: trainer train RUN_FOLDER [--resume CHECKPOINT]
        trainer evaluate EVALUATION_FOLDER
        trainer data list
-       trainer data check NAME [--root FOLDER]`;
+       trainer data check DATA (the data of a configuration, as JSON)`;
 
 const mediaFolder = join(__dirname, '..', 'media');
 const wasmFolder = join(__dirname, 'wasm');
@@ -26,15 +28,15 @@ async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { resume: { type: 'string' }, root: { type: 'string' } },
+    options: { resume: { type: 'string' } },
   });
-  const [command, ...rest] = positionals;
-  const [first, second] = rest;
+  const [command, first, second] = positionals;
   if (command === 'train' && first !== undefined) return trainRun(resolve(first), values.resume);
   if (command === 'evaluate' && first !== undefined) return evaluateFolder(resolve(first));
   if (command === 'data' && first === 'list') return print(await checkAllDataSets({ mediaFolder }));
   if (command === 'data' && first === 'check' && second !== undefined) {
-    return print(await checkDataSet(second, { ...(values.root ? { root: values.root } : {}), mediaFolder }));
+    const data = dataSchema.parse(JSON.parse(second));
+    return print(await checkDataSet(data, { ...(data.root ? { root: data.root } : {}), mediaFolder }));
   }
   throw new UsageError(usage);
 }
@@ -54,18 +56,26 @@ async function evaluateFolder(folder: string): Promise<number> {
   return tellEvents(folder, evaluationFiles.stopRequest, begun, async (events, stopRequested) => {
     const config = await readCheckpointConfig(checkpoint);
     const runtime = await startRuntime(record, wasmFolder, warnThrough(events));
-    const dataSet = await loadConfigured(config, events);
+    const dataSet = await loadConfigured(config, events, stopRequested);
+    if (!dataSet) return 'stopped';
     return evaluateCheckpoint({ folder, record, checkpoint, config, dataSet, runtime, events, stopRequested });
   });
 }
 
-/** The data set of a configuration; what takes long is told in the log. */
-function loadConfigured({ data }: RunConfig, events: EventSink): Promise<DataSet> {
-  return loadDataSet(data, {
+/** The data set of a configuration, or undefined when a stop was asked for; what takes long or is odd is in the log. */
+function loadConfigured(
+  { data }: RunConfig,
+  events: EventSink,
+  stopRequested: () => boolean,
+): Promise<DataSet | undefined> {
+  const places = {
     ...(data.root ? { root: data.root } : {}),
     mediaFolder,
-    tell: (message) => events.emit({ event: 'log', level: 'info', message }),
-  });
+    tell: (message: string) => events.emit({ event: 'log', level: 'info', message }),
+    warn: warnThrough(events),
+    pause: stoppable(stopRequested),
+  };
+  return unlessStopped(() => loadDataSet(data, places));
 }
 
 function readEvaluation(folder: string): EvaluationRecord {
@@ -92,7 +102,8 @@ async function trainRun(folder: string, resume: string | undefined): Promise<num
   const resumeFrom = resume === undefined ? undefined : resolve(folder, resume);
   return tellEvents(folder, runFiles.stopRequest, resumeFrom !== undefined, async (events, stopRequested) => {
     const runtime = await startRuntime(config, wasmFolder, warnThrough(events));
-    const dataSet = await loadConfigured(config, events);
+    const dataSet = await loadConfigured(config, events, stopRequested);
+    if (!dataSet) return 'stopped';
     const monitor = watchDevice(runtime.device);
     return train({
       folder,

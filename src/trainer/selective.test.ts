@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { areaUnderRiskCoverage, coverageTable, scoresOf, selectiveAnswers, selectiveCurve } from './selective';
 
 const labels = Int32Array.of(0, 1, 1, 0);
+/** The share whose log odds these are. */
+const shareOf = (logOdds = NaN) => 1 / (1 + Math.exp(-logOdds));
 
 describe('selective classification', () => {
   it('takes the class from the class outputs, and the confidence from the output for abstention', () => {
@@ -9,19 +11,30 @@ describe('selective classification', () => {
     const logits = Float32Array.of(2, 0, 0, /**/ 0, 1, 5, /**/ 3, 0, 1, /**/ 1, 0, 1);
     const { confidence, correct } = selectiveAnswers(logits, labels, 2);
     expect([...correct]).toEqual([1, 1, 0, 1]);
-    expect(confidence[0]).toBeCloseTo(1 - 1 / (Math.exp(2) + 2), 10);
-    expect(confidence[1]).toBeCloseTo(1 - Math.exp(5) / (1 + Math.E + Math.exp(5)), 10);
+    expect(shareOf(confidence[0])).toBeCloseTo(1 - 1 / (Math.exp(2) + 2), 10);
+    expect(shareOf(confidence[1])).toBeCloseTo(1 - Math.exp(5) / (1 + Math.E + Math.exp(5)), 10);
   });
 
   it('goes by the largest probability where nothing abstains', () => {
     const { confidence } = selectiveAnswers(Float32Array.of(2, 0, 0, 1), Int32Array.of(0, 1), 2);
-    expect(confidence[0]).toBeCloseTo(Math.exp(2) / (Math.exp(2) + 1), 10);
-    expect(confidence[1]).toBeCloseTo(Math.E / (1 + Math.E), 10);
+    expect(shareOf(confidence[0])).toBeCloseTo(Math.exp(2) / (Math.exp(2) + 1), 10);
+    expect(shareOf(confidence[1])).toBeCloseTo(Math.E / (1 + Math.E), 10);
+  });
+
+  it.each([
+    ['abstention', [100, 0, 0, /**/ 101, 0, 0, /**/ 0, 0, 100, /**/ 0, 0, 99]],
+    ['softmax_response', [100, 0, 0, /**/ 101, 0, 0, /**/ 1e-18, 0, 0, /**/ 2e-18, 0, 0]],
+  ] as const)('tells apart answers whose shares of %s are the same number', (score, logits) => {
+    const { confidence } = selectiveAnswers(Float32Array.from(logits), labels, 2, score);
+    const [first = NaN, second = NaN, third = NaN, fourth = NaN] = confidence;
+    expect(second).toBeGreaterThan(first);
+    expect(first).toBeGreaterThan(fourth);
+    expect(fourth).toBeGreaterThan(third);
   });
 
   it('leaves abstention out of the softmax response, where both scores are to be had', () => {
     const { confidence, correct } = selectiveAnswers(Float32Array.of(2, 0, 9), Int32Array.of(1), 2, 'softmax_response');
-    expect(confidence[0]).toBeCloseTo(Math.exp(2) / (Math.exp(2) + 1), 10);
+    expect(shareOf(confidence[0])).toBeCloseTo(Math.exp(2) / (Math.exp(2) + 1), 10);
     expect([...correct]).toEqual([0]);
     expect(scoresOf(3, 2)).toEqual(['abstention', 'softmax_response']);
     expect(scoresOf(2, 2)).toEqual(['softmax_response']);

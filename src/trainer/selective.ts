@@ -6,7 +6,7 @@ export const usualCoverages = [100, 99, 98, 97, 95, 90, 85, 80, 75, 70, 60, 50, 
 
 /** A classifier's answers with the order in which it would give them up. */
 export interface SelectiveAnswers {
-  /** Higher for what is accepted sooner. [n] */
+  /** Log odds, higher for what is accepted sooner: shares near 0 and near 1 would tie. [n] */
   confidence: Float64Array;
   /** 1 where the most probable class is the label. [n] */
   correct: Uint8Array;
@@ -15,7 +15,7 @@ export interface SelectiveAnswers {
 /**
  * What a network says of n samples. The prediction is the arg max of the K class outputs. The confidence by `abstention`
  * is 1 − the softmax probability of abstention over all K + 1 outputs; by `softmax_response` it is the largest softmax
- * probability over the K class outputs alone.
+ * probability over the K class outputs alone; either as its log odds, log(p / (1 − p)).
  * @param logits [n · outputs] @param labels [n] @param classes K; outputs is K or K + 1
  * @param score `abstention` where there is an output for it, unless told otherwise
  */
@@ -27,19 +27,23 @@ export function selectiveAnswers(
 ): SelectiveAnswers {
   const n = labels.length;
   const outputs = logits.length / n;
-  const seen = score === 'abstention' ? outputs : classes;
   const confidence = new Float64Array(n);
   const correct = new Uint8Array(n);
   for (let i = 0; i < n; i += 1) {
-    const row = logits.subarray(i * outputs, i * outputs + seen);
+    const row = logits.subarray(i * outputs, (i + 1) * outputs);
     const predicted = argMax(row, 0, classes);
-    const highest = row[argMax(row, 0, seen)] ?? 0;
-    const sum = row.reduce((total, z) => total + Math.exp(z - highest), 0);
-    const share = (j: number) => Math.exp((row[j] ?? 0) - highest) / sum;
-    confidence[i] = score === 'abstention' ? 1 - share(classes) : share(predicted);
+    confidence[i] = score === 'abstention' ? -logOdds(row, classes) : logOdds(row.subarray(0, classes), predicted);
     correct[i] = predicted === labels[i] ? 1 : 0;
   }
   return { confidence, correct };
+}
+
+/** log(p / (1 − p)) of the softmax probability p of one output: z_j − log Σ_{i≠j} exp z_i. */
+function logOdds(logits: Float32Array, output: number): number {
+  const others = logits.filter((_, i) => i !== output);
+  const highest = others[argMax(others, 0, others.length)] ?? 0;
+  const sum = others.reduce((total, z) => total + Math.exp(z - highest), 0);
+  return (logits[output] ?? 0) - highest - Math.log(sum);
 }
 
 /** The scores that a network's outputs allow, its own one first. */

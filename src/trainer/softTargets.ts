@@ -1,25 +1,29 @@
 import { argMax } from './evaluate';
 
 /**
- * What the soft targets say of the labels.
- * @param targets [n · k], rows in the probability simplex
+ * What the soft targets say of the labels. A row of zeros is one that its method has not begun with, and does not count.
+ * @param targets [n · k], rows of shares
  * @param trueLabels [n]
- * @returns `recovery`: share of rows whose arg max is the true label; `entropy`: mean entropy of the rows in nats
+ * @returns `recovery`: share of rows whose arg max is the true label; `entropy`: mean entropy of the rows in nats;
+ * undefined when no row counts
  */
 export function describeSoftTargets(
   targets: Float32Array,
   trueLabels: Int32Array,
-): { recovery: number; entropy: number } {
-  const n = trueLabels.length;
-  const k = targets.length / n;
+): { recovery: number; entropy: number } | undefined {
+  const k = targets.length / trueLabels.length;
+  let n = 0;
   let recovered = 0;
   let entropy = 0;
-  for (let i = 0; i < n; i += 1) {
-    if (argMax(targets, i * k, k) === trueLabels[i]) recovered += 1;
+  for (let i = 0; i < trueLabels.length; i += 1) {
+    const highest = argMax(targets, i * k, k);
+    if (targets[i * k + highest] === 0) continue;
+    n += 1;
+    if (highest === trueLabels[i]) recovered += 1;
     for (let j = 0; j < k; j += 1) {
       const t = targets[i * k + j] ?? 0;
       if (t > 0) entropy -= t * Math.log(t);
     }
   }
-  return { recovery: recovered / n, entropy: entropy / n };
+  return n === 0 ? undefined : { recovery: recovered / n, entropy: entropy / n };
 }

@@ -92,6 +92,7 @@ describe('a run that is stopped and resumed', () => {
   const adam = { ...satConfig, optimizer: { name: 'adam' } };
   const validated = { ...satConfig, data: { ...satConfig.data, validation: 0.1 } };
   const coTeaching = { ...adam, method: { name: 'co_teaching', gradualEpochs: 2 } };
+  const by = <M extends { name: string }>(method: M) => ({ ...satConfig, epochs: 2, method });
   it.each([
     ['in the middle of an epoch', satConfig, 3],
     ['between two reports of the running loss', satConfig, 6],
@@ -100,6 +101,10 @@ describe('a run that is stopped and resumed', () => {
     ['with Adam', adam, 7],
     ['with two networks', coTeaching, 7],
     ['with the best of some validations', validated, 2 * stepsPerEpoch],
+    ['with targets that begin at zero', by({ name: 'elr' }), 7],
+    ['with mixtures', by({ name: 'mixup' }), 7],
+    ['with symmetric cross-entropy', by({ ...satConfig.method, name: 'sat_sce' }), 7],
+    ['with targets after pretraining', by({ name: 'selective_sat', pretrainEpochs: 1 }), 7],
   ])('%s gives the same metrics and weights, bit for bit, as one that never stopped', async (_when, config, stopAt) => {
     const [whole, parts] = [newFolder(), newFolder()];
     const expected = await run(whole, config);
@@ -112,7 +117,7 @@ describe('a run that is stopped and resumed', () => {
     expect([...metricsOf(first.events), ...metricsOf(second.events)]).toEqual(metricsOf(expected.events));
     expect(tensorsOf(parts)).toEqual(tensorsOf(whole));
     expect(tensorsOf(parts, 'best')).toEqual(tensorsOf(whole, 'best'));
-    if (config.method.name === 'sat') {
+    if (['sat', 'sat_sce', 'elr', 'selective_sat'].includes(config.method.name)) {
       const softLabels = (folder: string) => readFileSync(join(folder, 'soft-labels.npy'));
       expect(softLabels(parts).equals(softLabels(whole))).toBe(true);
     }
@@ -161,6 +166,18 @@ describe('a run', () => {
     expect(values['train_eval/clean_accuracy']).toBeLessThan(0.4);
     const file = join(folder, 'noise-images.npy');
     expect(decodeNpy(readFileSync(file), file).shape).toEqual([1437, 8, 8, 1]);
+  });
+
+  it.each([
+    [9.9, 0],
+    [10, 1],
+  ])('warns of a pay-off with which abstaining is no better than a guess: %d on 10 classes', async (reward, count) => {
+    const method = { name: 'deep_gamblers', reward };
+    const { events } = await run(newFolder(), { ...satConfig, method, epochs: 1 });
+    const warnings = events.filter((event) => event.event === 'log' && event.level === 'warn');
+    expect(warnings).toHaveLength(count);
+    for (const warning of warnings)
+      expect(warning).toHaveProperty('message', expect.stringMatching(/^method\.reward: .* 10 classes/));
   });
 
   it('differs with its seed', async () => {
@@ -216,6 +233,26 @@ describe('a run', () => {
     expect(values['selective/risk@90']).toBe(own?.risk[323]);
   });
 
+  it('tells nothing of soft targets and of abstention before they are learned', async () => {
+    const folder = newFolder();
+    const method = { name: 'selective_sat', pretrainEpochs: 1 };
+    const file = () => {
+      const content: unknown = JSON.parse(readFileSync(join(folder, 'selective.json'), 'utf8'));
+      return selectiveFileSchema.parse(content).curves.map(({ score }) => score);
+    };
+    const config = { ...satConfig, method, epochs: 2, checkpoint: { every: 1, best: 'selective/aurc' } };
+    const { events } = await run(folder, config, { stopAt: stepsPerEpoch });
+    const before = metricsOf(events).at(-1)?.values ?? {};
+    expect(file()).toEqual(['softmax_response']);
+    expect(before).toHaveProperty(['selective/aurc']);
+    expect(before).not.toHaveProperty(['sat/label_recovery']);
+    const resumeFrom = join(folder, 'checkpoints', `step-${stepsPerEpoch}.safetensors`);
+    const after = metricsOf((await run(folder, config, { resumeFrom })).events).at(-1)?.values ?? {};
+    expect(file()).toEqual(['abstention', 'softmax_response']);
+    expect(after['sat/label_recovery']).toBeGreaterThan(0.1);
+    expect(after['sat/target_entropy']).toBeGreaterThan(0);
+  });
+
   it('adapts α and E_s to the width of the network, and says so', async () => {
     const model = { name: 'resnet18', width: 4 };
     const method = { name: 'sat', alpha: 0.2, startEpoch: 0 };
@@ -234,6 +271,20 @@ describe('a run', () => {
     const { events } = await run(folder, { ...satConfig, method: { name: 'erm' }, epochs: 1 });
     expect(metricsOf(events).at(-1)?.values).not.toHaveProperty(['selective/aurc']);
     expect(existsSync(join(folder, 'selective.json'))).toBe(false);
+  });
+
+  it('refuses up front a last batch of one image, where batch normalisation would see one value a channel', async () => {
+    const data = { ...satConfig.data, limit: 65 };
+    const folder = newFolder();
+    await expect(run(folder, { ...satConfig, data, model: { name: 'resnet18', width: 2 } })).rejects.toThrow(
+      /^batchSize: a batch of one image leaves layer4\.0\.bn1 .* Change batchSize or data\.limit/,
+    );
+    expect(existsSync(join(folder, 'checkpoints'))).toBe(false);
+    // This one normalises over 16 positions or more.
+    await run(folder, { ...satConfig, data, epochs: 1 });
+    const statistics = [...tensorsOf(folder)].filter(([name]) => name.includes('running_var'));
+    expect(statistics).toHaveLength(3);
+    for (const [, { data: values }] of statistics) expect([...values].every(Number.isFinite)).toBe(true);
   });
 
   it('fails with the step in its message when the loss is no number', async () => {

@@ -21,7 +21,7 @@ import type { DataSet } from './data/types';
 import { countCorrect, createPredict, meanCrossEntropy } from './evaluate';
 import type { EventSink } from './eventStream';
 import { createMethod, methodOutputs } from './methods/registry';
-import { normalizationOf, withNormalization } from './models/model';
+import { normalizationOf, withNormalization, type Model } from './models/model';
 import { createModel } from './models/registry';
 import { oneHot } from './ops/crossEntropy';
 import { createOptimizer } from './optimizers/registry';
@@ -29,6 +29,7 @@ import { learningRateAt } from './optimizers/schedule';
 import { Problem } from './problem';
 import { robustAccuracies } from './robustness';
 import type { Runtime } from './runtimes';
+import { fixedRandom } from './runtimes/program';
 import { scoresOf, selectiveAnswers, selectiveCurve } from './selective';
 import { describeSoftTargets } from './softTargets';
 import { createTrainStep, type StepInputs } from './step';
@@ -85,6 +86,11 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
     const message = `Adapted to the width of the network: α ${used.alpha.toFixed(3)}, E_s ${used.startEpoch}.`;
     events.emit({ event: 'log', level: 'info', message });
   }
+  const classes = dataSet.classNames.length;
+  if (used.name === 'deep_gamblers' && used.reward >= classes) {
+    const message = `method.reward: with a pay-off of ${used.reward} and ${classes} classes, abstaining pays no more than a guess, so it may never be learned.`;
+    events.emit({ event: 'log', level: 'warn', message });
+  }
 
   while (progress.epoch < config.epochs) {
     const finished = (await trainEpoch(run, session, progress)) && (await endEpoch(run, session, progress));
@@ -129,6 +135,7 @@ function createSession({ folder, config, dataSet, runtime, events, stopRequested
       }),
       normalization,
     );
+  if (data.train.length % config.batchSize === 1) tryOneImage(network(0), dataSet.shape);
   const model = network(0);
   const targets = oneHot(data.given, classes);
   const method = createMethod(methodForModel(config.method, config.model), {
@@ -153,6 +160,19 @@ function createSession({ folder, config, dataSet, runtime, events, stopRequested
   const trainStep = createTrainStep(trained, runtime.compile, images.train.given.images);
   const predict = createPredict(model, runtime.compile, breathe);
   return { data, images, method, targets, trained, keeper, trainStep, predict, victim, stepsPerEpoch };
+}
+
+/**
+ * Finds out before the first epoch, not in its last step, whether a model can train on a batch of one image.
+ * @param model is used up: its running statistics would have moved
+ * @throws Problem when it cannot
+ */
+function tryOneImage(model: Model, shape: DataSet['shape']): void {
+  try {
+    tf.tidy(() => void model.forward(tf.zeros([1, ...shape]), 'train', fixedRandom(0)));
+  } finally {
+    tf.dispose(model.weights.map(({ variable }) => variable));
+  }
 }
 
 interface PartImages {
@@ -270,7 +290,10 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   }
   const outputs = methodOutputs(config.method.name, classes);
   if (config.evaluate.selective || outputs > classes) {
-    const curves = scoresOf(outputs, classes).map((score) =>
+    const { method: options } = config;
+    // Until then nothing has taught the output for abstention, and the network's own score is its softmax response.
+    const pretrains = 'pretrainEpochs' in options && progress.epoch <= options.pretrainEpochs;
+    const curves = scoresOf(pretrains ? classes : outputs, classes).map((score) =>
       selectiveCurve(score, selectiveAnswers(test, dataSet.test.labels, classes, score)),
     );
     Object.assign(values, selectiveMetrics(curves));
@@ -278,9 +301,11 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   }
   if (method.softTargets) {
     const rows = method.softTargets.dataSync<'float32'>().subarray(0, data.train.length * classes);
-    const { recovery, entropy } = describeSoftTargets(rows, data.train.labels);
-    values['sat/label_recovery'] = recovery;
-    values['sat/target_entropy'] = entropy;
+    const described = describeSoftTargets(rows, data.train.labels);
+    if (described) {
+      values['sat/label_recovery'] = described.recovery;
+      values['sat/target_entropy'] = described.entropy;
+    }
   }
   const { attacks } = config.evaluate;
   const robust = await unlessStopped(() => robustAccuracies(session.victim, attacks, dataSet));

@@ -94,12 +94,12 @@ function evaluate(folder) {
 
 /** Digits are there, and other data sets where their folder is. */
 function data(action, ...rest) {
-  const check = (name, root) => {
+  const check = ({ name, root, size }) => {
     const ok = name === 'digits' || existsSync(root ?? '');
     const message = ok ? '4 images' : 'no files';
-    return { name, ok, message, files: [{ file: 'all', status: ok ? 'ok' : 'missing', message }] };
+    const ofFile = size === undefined ? message : `${message} at size ${size}`;
+    return { name, ok, message, files: [{ file: 'all', status: ok ? 'ok' : 'missing', message: ofFile }] };
   };
-  const [name, , root] = rest;
-  const found = action === 'list' ? [check('digits'), check('mnist')] : check(name, root);
+  const found = action === 'list' ? [check({ name: 'digits' }), check({ name: 'mnist' })] : check(JSON.parse(rest[0]));
   print(JSON.stringify(found) + '\n');
 }

@@ -48,6 +48,7 @@ function cifar({ name, classNames, binary, python }: Variant): DataSetSource {
   };
   return {
     whereToGet,
+    published: [50_000, 10_000],
     async load(places: DataPlaces) {
       const root = requireRoot(name, places, advice);
       const found = find(root);

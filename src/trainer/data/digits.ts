@@ -8,6 +8,7 @@ const whereToGet = 'they come with SAT Lab: install it again';
 /** Optical Recognition of Handwritten Digits (Alpaydin and Kaynak, 1998; CC BY 4.0), as scikit-learn ships it. */
 export const digits: DataSetSource = {
   whereToGet,
+  published: [1437, 360],
   async load({ mediaFolder }) {
     const folder = join(mediaFolder, 'digits');
     return {

@@ -1,15 +1,18 @@
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { encode as encodePng } from 'fast-png';
 import { encode as encodeJpeg } from 'jpeg-js';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { dataSchema } from '../../protocol/data';
+import { isStopped, stoppable } from '../breathe';
 import { gatherImages } from './imageSource';
 import { readImages } from './imageFolder';
 import { applyNoise } from './noise';
 import { prepareTrainingData } from './prepare';
 import { loadDataSet } from './registry';
 import { bytesOf, dataFolder } from './testing';
+import type { DataPlaces } from './types';
 
 const { root, write, remove, empty, check, refuses } = dataFolder('image-folder');
 const cache = dataFolder('image-folder');
@@ -32,11 +35,12 @@ const png = (red: number) =>
 const jpeg = (grey: number) => encodeJpeg({ width: 16, height: 12, data: Buffer.alloc(768, grey) }, 90).data;
 
 const tell = vi.fn();
-const load = (options: object = {}) =>
+const load = (options: object = {}, places: Partial<DataPlaces> = {}) =>
   loadDataSet(dataSchema.parse({ name: 'image-folder', size: 8, ...options }), {
     root,
     mediaFolder: '',
     tell,
+    ...places,
   });
 /** The first byte of each image of 8 × 8. */
 const firsts = (images: Uint8Array) => Array.from({ length: images.length / 192 }, (_, i) => images[i * 192]);
@@ -72,6 +76,53 @@ describe('folders of images by class', () => {
     write('train/cat/c.png', png(99));
     expect(firsts(bytesOf((await load()).train.images))).toEqual([99, 10, 20]);
     expect(tell).toHaveBeenCalledTimes(1);
+  });
+
+  it('are decoded on from where a stop or the end of a process left off, and say how far they are', async () => {
+    const whole = bytesOf((await load()).train.images);
+    cache.empty();
+    tell.mockClear();
+    const clock = vi.spyOn(performance, 'now');
+    // A minute for an image.
+    let minute = 0;
+    clock.mockImplementation(() => minute * 60_000);
+    let stop = 2;
+    const pause = stoppable(() => minute++ === stop);
+    await expect(load({}, { pause })).rejects.toSatisfy(isStopped);
+    expect(tell.mock.calls.flat()).toEqual([
+      expect.stringMatching(/^Decoding 3 images once, to 8×8; they are kept in .*\.bin\.$/),
+      '1 of 3 images are decoded, about 2 min left.',
+      '2 of 3 images are decoded, about 1 min left.',
+    ]);
+    clock.mockRestore();
+
+    const folder = join(cache.root, 'images');
+    const [part = ''] = readdirSync(folder);
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    const dead = part.replace(`.${process.pid}.`, `.${pid}.`);
+    // The process was killed in the middle of an image.
+    renameSync(join(folder, part), join(folder, dead));
+    appendFileSync(join(folder, dead), 'torn');
+    const stale = `${'0'.repeat(32)}.bin${dead.slice(36)}`;
+    for (const [name, age] of [
+      [stale, 8],
+      [stale.replace('0', '1'), 6],
+      [stale.replace(`.${pid}.`, '.1.'), 8],
+    ] as const) {
+      cache.write(join('images', name), 'x');
+      const time = Date.now() / 1000 - age * 24 * 3600;
+      utimesSync(join(folder, name), time, time);
+    }
+    tell.mockClear();
+    stop = Infinity;
+    const read = vi.fn(() => Promise.resolve());
+    expect(bytesOf((await load({}, { pause: read })).train.images)).toEqual(whole);
+    expect(tell.mock.calls[0]).toEqual([expect.stringContaining('2 of them are there from an earlier try.')]);
+    // The third training image, and the two for testing.
+    expect(read).toHaveBeenCalledTimes(3);
+    expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual(
+      [stale.replace('0', '1'), stale.replace(`.${pid}.`, '.1.')].sort(),
+    );
   });
 
   it('are read from a file, batch by batch, where they do not fit in memory', async () => {

@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import type { ImageFilesOptions } from '../../protocol/data';
+import type { DataOptions } from '../../protocol/data';
 import { Problem } from '../problem';
+
+/** Which of the files are for training and which for testing. */
+type ListOptions = Pick<DataOptions<'image-folder'>, 'trainList' | 'testList' | 'testShare'>;
 
 export interface LabelledFile {
   /** Its path. */
@@ -38,7 +41,7 @@ const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.is
  * - `testShare` takes the test images from the end of each class where there is no val/ or test/.
  * @throws Problem that names what is missing or wrong and what to do
  */
-export function listImages(root: string, options: ImageFilesOptions): ImageList {
+export function listImages(root: string, options: ListOptions): ImageList {
   const lists = findLists(root, options);
   const named = lists
     ? { train: readList(root, lists.train), test: readList(root, lists.test) }
@@ -67,10 +70,7 @@ function classesOf(train: readonly Named[]): string[] {
   return highest < 2 * names.length ? Array.from({ length: highest + 1 }, (_, i) => String(i)) : names;
 }
 
-function findLists(
-  root: string,
-  { trainList, testList }: ImageFilesOptions,
-): { train: string; test: string } | undefined {
+function findLists(root: string, { trainList, testList }: ListOptions): { train: string; test: string } | undefined {
   if (trainList !== undefined && testList !== undefined) return { train: trainList, test: testList };
   if (trainList !== undefined || testList !== undefined) {
     const missing = trainList === undefined ? 'trainList' : 'testList';

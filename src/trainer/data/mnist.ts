@@ -20,6 +20,7 @@ function idxDataSet({ name, classNames, normalization, whereToGet, systemFolder 
     root ?? (systemFolder !== undefined && hasIdxFiles(systemFolder) ? systemFolder : undefined);
   return {
     whereToGet,
+    published: [60_000, 10_000],
     async load(places) {
       const folder = folderOf(places);
       if (folder === undefined) {

@@ -1,4 +1,4 @@
-import { dataSchema, imageFilesSchema, type DataConfig, type DataSetName } from '../../protocol/data';
+import { dataSchema, type DataConfig, type DataOptions, type DataSetName } from '../../protocol/data';
 import { messageOf } from '../problem';
 import { cifar10, cifar100 } from './cifar';
 import { digits } from './digits';
@@ -9,7 +9,7 @@ import { svhn } from './svhn';
 import type { DataPlaces, DataSet, DataSetSource, FileFinding } from './types';
 
 /** Every data set that a configuration can name. */
-const sources: Record<DataSetName, DataSetSource> = {
+const sources: { [N in DataSetName]: DataSetSource<DataOptions<N>> } = {
   digits,
   mnist,
   'fashion-mnist': fashionMnist,
@@ -28,14 +28,46 @@ export function describeDataSets(): { name: DataSetName; description: string; wh
   });
 }
 
+/** A data set as a configuration names it, or by its name alone. */
+type Named = DataSetName | DataConfig;
+
+function configOf(data: Named): DataConfig {
+  return typeof data === 'string' ? dataSchema.parse({ name: data }) : data;
+}
+
+/** A data set's source, with the options that a configuration gives it. */
+function sourceOf<N extends DataSetName>(data: DataOptions<N> & DataConfig) {
+  const name: N = data.name;
+  const source = sources[name];
+  return {
+    load: (places: DataPlaces) => source.load(places, data),
+    check: (places: DataPlaces) => source.check(places, data),
+  };
+}
+
 /**
- * Loads a data set.
- * @param data its configuration, or its name alone
+ * Loads a data set, and warns when it has not as many images as are published.
  * @throws Problem that names the file, what is wrong and what to do
  */
-export function loadDataSet(data: DataSetName | DataConfig, places: DataPlaces): Promise<DataSet> {
-  const [name, options] = typeof data === 'string' ? [data, {}] : [data.name, data];
-  return sources[name].load(places, imageFilesSchema.parse(options));
+export async function loadDataSet(data: Named, places: DataPlaces): Promise<DataSet> {
+  const config = configOf(data);
+  const dataSet = await sourceOf(config).load(places);
+  const { published, whereToGet } = sources[config.name];
+  if (published && published.join() !== imageCounts(dataSet).join()) {
+    const place = places.root === undefined ? '' : ` in ${places.root}`;
+    places.warn?.(
+      `${config.name}${place} has ${inWords(imageCounts(dataSet))} images, where ${inWords(published)} are published: it is cut short, or another data set. Get it again; ${whereToGet}.`,
+    );
+  }
+  return dataSet;
+}
+
+function imageCounts({ train, test }: DataSet): [train: number, test: number] {
+  return [train.labels.length, test.labels.length];
+}
+
+function inWords([train, test]: readonly [train: number, test: number]): string {
+  return `${train.toLocaleString('en')} training and ${test.toLocaleString('en')} test`;
 }
 
 /** What `sat data check` tells of a data set. */
@@ -46,17 +78,23 @@ export interface DataCheck {
   files: FileFinding[];
 }
 
-/** Reads a data set whole, and says in one line what it is or what is wrong with it, and of each file. Never throws. */
-export async function checkDataSet(name: string, places: DataPlaces): Promise<DataCheck> {
-  if (!isDataSet(name)) {
-    const known = Object.keys(sources).join(', ');
-    return { name, ok: false, message: `${name} is not a data set known here. Known are ${known}.`, files: [] };
-  }
-  const files = await sources[name].check(places, imageFilesSchema.parse({}));
+/**
+ * Reads a data set whole, and says in one line what it is or what is wrong with it, and of each file. One that has not
+ * as many images as are published is wrong. Never throws.
+ */
+export async function checkDataSet(data: Named, places: DataPlaces): Promise<DataCheck> {
+  const config = configOf(data);
+  const { name } = config;
+  const files = await sourceOf(config).check(places);
   try {
-    const { train, test, shape, classNames } = await loadDataSet(name, places);
-    const counts = `${train.labels.length} training and ${test.labels.length} test images`;
-    return { name, ok: true, message: `${counts}, ${shape.join('×')}, ${classNames.length} classes`, files };
+    const warnings: string[] = [];
+    const dataSet = await loadDataSet(config, { ...places, warn: (message) => void warnings.push(message) });
+    // A damaged file that training does not read is wrong all the same.
+    const wrong = files.find(({ status }) => status === 'damaged')?.message ?? warnings[0];
+    if (wrong !== undefined) return { name, ok: false, message: wrong, files };
+    const { shape, classNames } = dataSet;
+    const about = `${inWords(imageCounts(dataSet))} images, ${shape.join('×')}, ${classNames.length} classes`;
+    return { name, ok: true, message: about, files };
   } catch (error) {
     return { name, ok: false, message: messageOf(error), files };
   }
@@ -64,9 +102,5 @@ export async function checkDataSet(name: string, places: DataPlaces): Promise<Da
 
 /** Checks all data sets, without a folder of one's own: what is there to be used at once. */
 export function checkAllDataSets(places: DataPlaces): Promise<DataCheck[]> {
-  return Promise.all(Object.keys(sources).map((name) => checkDataSet(name, places)));
-}
-
-function isDataSet(name: string): name is DataSetName {
-  return Object.hasOwn(sources, name);
+  return Promise.all(describeDataSets().map(({ name }) => checkDataSet(name, places)));
 }

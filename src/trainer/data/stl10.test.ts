@@ -1,7 +1,7 @@
 import { rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { unlabelledStl10 } from './stl10';
+import { unlabelledImages } from './stl10';
 import { bytesOf, dataFolder } from './testing';
 
 const { root, write, remove, load, check, refuses } = dataFolder('stl10');
@@ -34,22 +34,39 @@ describe('stl10', () => {
     expect([classNames[0], classNames[9]]).toEqual(['airplane', 'truck']);
     const at = 2 * imageBytes + pixel;
     expect([...bytesOf(train.images).subarray(at - 1, at + 4)]).toEqual([0, 2, 102, 202, 0]);
-    expect((await check()).message).toBe('3 training and 2 test images, 96×96×3, 10 classes');
-    expect((await check()).files.map(({ status }) => status)).toEqual(['ok', 'ok', 'ok', 'ok']);
+    remove('stl10_binary/unlabeled_X.bin');
+    expect((await check()).message).toContain('3 training and 2 test images, where 5,000 training and 8,000 test');
+    expect((await check()).files.slice(0, 4).map(({ status }) => status)).toEqual(['ok', 'ok', 'ok', 'ok']);
   });
 
   it('reads unlabelled images one by one', () => {
-    const unlabelled = unlabelledStl10({ root, mediaFolder: '' });
+    const unlabelled = unlabelledImages(join(root, 'stl10_binary'));
     expect(unlabelled.count).toBe(5);
     const image = new Uint8Array(imageBytes);
     unlabelled.read(4, image);
     expect([...image.subarray(pixel - 1, pixel + 4)]).toEqual([0, 4, 104, 204, 0]);
     truncateSync(join(root, 'stl10_binary/unlabeled_X.bin'), imageBytes);
     expect(() => unlabelled.read(4, image)).toThrow('unlabeled_X.bin has become shorter');
-    write('stl10_binary/unlabeled_X.bin', images(2).subarray(1));
-    expect(() => unlabelledStl10({ root, mediaFolder: '' })).toThrow('no whole images of 27648');
+  });
+
+  it('counts the unlabelled images, which need not be there', async () => {
+    const file = join(root, 'stl10_binary/unlabeled_X.bin');
+    const finding = async () => (await check()).files[4];
+    const message = `${file} has 5 unlabelled images, where 100,000 are published. Get it again.`;
+    expect(await check()).toMatchObject({ ok: false, message });
+    expect(await finding()).toMatchObject({ status: 'damaged', message });
+    truncateSync(file, 100_000 * imageBytes);
+    expect(await finding()).toEqual({
+      ...{ file, size: 100_000 * imageBytes, status: 'ok' },
+      message: '100,000 unlabelled images',
+    });
+    truncateSync(file, 2 * imageBytes + 1);
+    expect(await finding()).toMatchObject({
+      status: 'damaged',
+      message: expect.stringContaining('no whole') as string,
+    });
     remove('stl10_binary/unlabeled_X.bin');
-    expect(() => unlabelledStl10({ root, mediaFolder: '' })).toThrow('unlabeled_X.bin was not found in');
+    expect(await finding()).toMatchObject({ file, status: 'missing' });
   });
 
   it.each<[string, string, Buffer | undefined, string]>([
@@ -66,6 +83,6 @@ describe('stl10', () => {
   it('says how to get the files where there are none', async () => {
     rmSync(join(root, 'stl10_binary'), { recursive: true });
     await refuses('sat data download stl10');
-    expect((await check()).files.map(({ status }) => status)).toEqual(['missing', 'missing', 'missing', 'missing']);
+    expect((await check()).files.map(({ status }) => status)).toEqual(Array(5).fill('missing'));
   });
 });

@@ -1,8 +1,9 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Problem } from '../problem';
+import { Problem, messageOf } from '../problem';
 import { checkDataFile, findFolder, isFile, readDataFile, requireLabels, requireRoot, type DataFile } from './dataFile';
 import { streamImages, type StreamedImages } from './streamedImages';
-import type { DataPlaces, DataSetSource, Split } from './types';
+import type { DataPlaces, DataSetSource, FileFinding, Split } from './types';
 
 const side = 96;
 const channels = 3;
@@ -70,20 +71,39 @@ async function readSplit(folder: string, split: SplitName): Promise<Split> {
   return { images, labels };
 }
 
+const unlabelledFile = 'unlabeled_X.bin';
+const unlabelledCount = 100_000;
+
 /**
- * STL-10's unlabelled split: 100,000 images, 2.8 GB, read from unlabeled_X.bin as they are needed.
- * @throws Problem when the file is not there, or is cut short
+ * STL-10's unlabelled split: 100,000 images, 2.8 GB, read from their file as they are needed.
+ * @throws Problem when the file is cut short
  */
-export function unlabelledStl10(places: DataPlaces): StreamedImages {
-  const folder = folderOf(places);
-  const file = join(folder, 'unlabeled_X.bin');
-  if (!isFile(file)) throw new Problem(`unlabeled_X.bin was not found in ${folder}. ${advice}`);
-  return streamImages(file, imageBytes, toPixels);
+export function unlabelledImages(folder: string): StreamedImages {
+  return streamImages(join(folder, unlabelledFile), imageBytes, toPixels);
+}
+
+/** Looks at the unlabelled images, which no training needs. Never throws. */
+function checkUnlabelled(folder: string): FileFinding {
+  const file = join(folder, unlabelledFile);
+  if (!isFile(file)) {
+    return { file, status: 'missing', message: 'the unlabelled images, which training does not need' };
+  }
+  const { size } = statSync(file);
+  const inWords = (count: number) => `${count.toLocaleString('en')} unlabelled images`;
+  try {
+    const { count } = unlabelledImages(folder);
+    if (count === unlabelledCount) return { file, size, status: 'ok', message: inWords(count) };
+    const message = `${file} has ${inWords(count)}, where ${unlabelledCount.toLocaleString('en')} are published. Get it again.`;
+    return { file, size, status: 'damaged', message };
+  } catch (error) {
+    return { file, size, status: 'damaged', message: messageOf(error) };
+  }
 }
 
 /** STL-10 (Coates, Lee, Ng, 2011): its labelled images. */
 export const stl10: DataSetSource = {
   whereToGet,
+  published: [5000, 8000],
   async load(places) {
     const folder = folderOf(places);
     return {
@@ -104,6 +124,7 @@ export const stl10: DataSetSource = {
     for (const split of ['train', 'test'] as const) {
       findings.push(await checkDataFile(folder, imagesFile(split)), await checkDataFile(folder, labelsFile(split)));
     }
+    findings.push(checkUnlabelled(folder));
     return findings;
   },
 };

@@ -49,6 +49,7 @@ const fileOf = (split: 'train' | 'test'): DataFile<Split> => ({
 /** Street View House Numbers, cropped digits (Netzer et al., 2011), without the extra images. */
 export const svhn: DataSetSource = {
   whereToGet,
+  published: [73_257, 26_032],
   async load(places) {
     const root = requireRoot('svhn', places, advice);
     return {

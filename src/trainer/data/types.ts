@@ -1,4 +1,3 @@
-import type { ImageFilesOptions } from '../../protocol/data';
 import type { Images } from './streamedImages';
 
 /** Images as bytes [n, h, w, c] one after the other, and a class for each. */
@@ -30,6 +29,10 @@ export interface DataSet {
 export interface DataPlaces {
   /** Hears of what takes long. */
   tell?: (message: string) => void;
+  /** Awaited between two pieces of what takes long; ends it by throwing. */
+  pause?: () => Promise<void>;
+  /** Hears of what is odd, and no error. */
+  warn?: (message: string) => void;
   /** The folder that the configuration names. */
   root?: string;
   /** The folder with what the package embeds. */
@@ -48,11 +51,13 @@ export interface FileFinding {
 }
 
 /** How a data set comes to be: what a new one has to bring. */
-export interface DataSetSource {
+export interface DataSetSource<Options = unknown> {
   /** In words, to end a sentence with. */
   whereToGet: string;
+  /** Training and test images of a data set that is the same for everyone. */
+  published?: readonly [train: number, test: number];
   /** @throws Problem that names the file, what is wrong and what to do */
-  load: (places: DataPlaces, options: ImageFilesOptions) => Promise<DataSet>;
+  load: (places: DataPlaces, options: Options) => Promise<DataSet>;
   /** Looks at each file; none when it is not known where they might be. Never throws. */
-  check: (places: DataPlaces, options: ImageFilesOptions) => Promise<FileFinding[]>;
+  check: (places: DataPlaces, options: Options) => Promise<FileFinding[]>;
 }

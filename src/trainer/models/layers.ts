@@ -1,5 +1,6 @@
 import { batchNormEval, batchNormTrain } from '../ops/batchNorm';
 import { relu } from '../ops/relu';
+import { Problem } from '../problem';
 import type { NumpyRandom } from '../random';
 import type { StepRandom } from '../runtimes/program';
 import * as tf from '../tf';
@@ -64,7 +65,8 @@ export function convolution(
 
 /**
  * Batch normalisation as PyTorch's BatchNorm1d and 2d: ε 1e-5; running = 0.9 · running + 0.1 · batch, where the running
- * variance takes the unbiased batch variance while normalisation uses the biased one.
+ * variance takes the unbiased batch variance while normalisation uses the biased one. Like these it does not train on a
+ * single value for each channel, which has no variance.
  */
 export function batchNorm(name: string, channels: number): ChannelLayer {
   const gamma = weight(`${name}.weight`, tf.ones([channels]), 'plain');
@@ -79,6 +81,11 @@ export function batchNorm(name: string, channels: number): ChannelLayer {
       // Features are images of one position.
       const images = x.rank === 4 ? (x as tf.Tensor4D) : tf.reshape<tf.Rank.R4>(x, [-1, 1, 1, channels]);
       if (mode === 'eval') return shapedAs(x, batchNormEval(images, g, b, m, v));
+      if (images.size === channels) {
+        throw new Problem(
+          `batchSize: a batch of one image leaves ${name} a single value for each channel, which batch normalisation cannot train on. Change batchSize or data.limit so that no batch is one image.`,
+        );
+      }
       const after = batchNormTrain(images, g, b, { mean: m, variance: v });
       mean.variable.assign(after.mean);
       variance.variable.assign(after.variance);

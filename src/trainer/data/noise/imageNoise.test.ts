@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { decodeNpy, encodeNpy } from '../../../formats/npy';
 import type { NoiseConfig } from '../../../protocol/data';
 import { bytesOf } from '../testing';
+import { gaussian, randomPixels, shuffledPixels, type ImageNoise } from './imageNoise';
 import { applyNoise, describeNoise, saveNoise, type NoiseData } from '.';
 
 const folder = mkdtempSync(join(tmpdir(), 'image-noise-'));
@@ -63,15 +65,6 @@ describe('image noise', () => {
     }
   });
 
-  it('Gaussian begins as the authors’ does on CIFAR-10 at rate .4, seed 0', () => {
-    // Facts 1.3. Images of one pixel: the first draws are the same for those of any size.
-    const labels = new Int32Array(50_000);
-    const cifar = { ...data, shape: [1, 1, 3] as const, train: { images: new Uint8Array(150_000), labels } };
-    const noise = apply('Gaussian', 0.4, cifar);
-    expect(noise.record.indices.slice(0, 5)).toEqual([11841, 19602, 45519, 25747, 42642]);
-    expect([...bytesOf(noise.images).subarray(3 * 11841, 3 * 11841 + 3)]).toEqual([81, 219, 100]);
-  });
-
   it('Gaussian takes mean and deviation from the images where the data set has no normalisation', () => {
     const grey = Uint8Array.from({ length: 4000 * 16 }, (_, i) => (i % 2 === 0 ? 7 : 9));
     const noise = apply('Gaussian', 1, {
@@ -89,9 +82,59 @@ describe('image noise', () => {
   });
 });
 
+/** Facts 1.3: what the authors draw on CIFAR, whose labels and pixels play no part in it. */
+describe('image noise on CIFAR', () => {
+  const side = 32;
+  const labels = new Int32Array(50_000);
+  const all = new Uint8Array(labels.length * side * side * 3);
+  const cifar: NoiseData = { ...data, shape: [side, side, 3], train: { images: all, labels } };
+  /** The first drawn images, each pixel of which says where it was. */
+  const firstOrders = (noise: ImageNoise, seed: number, rate: number) => {
+    const { indices } = noise({ rate, seed }, cifar);
+    for (const index of indices)
+      for (let at = 0; at < side * side; at += 1) all.set([at >> 8, at & 255], (index * side * side + at) * 3);
+    const { pixels: permuted } = noise({ rate, seed }, cifar);
+    return [...indices.keys()].map((i) =>
+      Array.from({ length: 8 }, (_, to) => {
+        const [high = 0, low = 0] = permuted.subarray((i * side * side + to) * 3);
+        return 256 * high + low;
+      }),
+    );
+  };
+
+  it.each([
+    [0, [11841, 19602, 45519, 25747, 42642]],
+    [1, [26247, 35067, 34590, 16668, 12196]],
+    [42, [33553, 9427, 199, 12447, 39489]],
+  ])('at seed %i falls on the images %j first, whatever the rate', (seed, first) => {
+    for (const rate of [0.0001, 0.001]) {
+      expect([...shuffledPixels({ rate, seed }, cifar).indices.subarray(0, 5)]).toEqual(first);
+    }
+  });
+
+  it.each([
+    [0, [132, 287, 543, 945, 226, 901, 976, 164]],
+    [1, [838, 408, 766, 79, 772, 318, 701, 321]],
+  ])('shuffled_pixels at seed %i puts pixels %j first', (seed, first) => {
+    expect(firstOrders(shuffledPixels, seed, 0.00004)).toEqual([first, first]);
+    const [own, next] = firstOrders(randomPixels, seed, 0.00004);
+    expect(own).toEqual(first);
+    if (seed === 0) expect(next?.slice(0, 4)).toEqual([31, 864, 837, 990]);
+  });
+
+  it('Gaussian at rate .4, seed 0 is the authors’ block of images, byte for byte', () => {
+    const { pixels: block } = gaussian({ rate: 0.4, seed: 0 }, cifar);
+    expect([...block.subarray(0, 3)]).toEqual([81, 219, 100]);
+    let sum = 0;
+    for (const value of block) sum += value;
+    expect(sum / block.length).toBeCloseTo(120.3, 2);
+    expect(createHash('sha256').update(block).digest('hex').slice(0, 16)).toBe('d9e5854b125ad834');
+  });
+});
+
 describe('saved image noise', () => {
   const noise = apply('random_pixels');
-  const saved: NoiseConfig = { type: 'random_pixels', rate: 0, seed: 9, file: join(folder, 'noise.json') };
+  const saved: NoiseConfig = { type: 'random_pixels', seed: 9, file: join(folder, 'noise.json') };
   const pixelsFile = join(folder, 'noise-images.npy');
   const rewrite = (changes: object) => writeFileSync(saved.file ?? '', JSON.stringify({ ...noise.record, ...changes }));
 

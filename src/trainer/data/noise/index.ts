@@ -1,4 +1,5 @@
 import type { NoiseConfig, NoiseOptions, NoiseType } from '../../../protocol/data';
+import { Problem } from '../../problem';
 import { asymmetric } from './asymmetric';
 import { corruptedLabel } from './corruptedLabel';
 import {
@@ -91,11 +92,12 @@ function isImageNoise(config: NoiseConfig): config is NoiseOptions<ImageNoiseTyp
 
 function makeNoisyImages(
   data: NoiseData,
-  { type, rate, seed, file }: NoiseOptions<ImageNoiseType>,
+  config: NoiseOptions<ImageNoiseType>,
   runSeed: number,
 ): { noisy: NoisyImages; origin: NoiseOrigin } {
-  if (file !== undefined) return readImageNoise(file, type, data);
-  const drawn = { rate, seed: seed ?? runSeed };
+  const { type, file } = config;
+  if (file !== undefined) return readImageNoise({ ...config, file }, data);
+  const drawn = drawnBy(config, runSeed);
   return { noisy: imageNoises[type](drawn, data), origin: { type, ...drawn } };
 }
 
@@ -106,7 +108,12 @@ function makeNoisyLabels(
 ): { given: Int32Array; origin: NoiseOrigin } {
   const { type, file } = config;
   if (type === 'label_file') return { given: labelFile(config, data), origin: { type } };
-  if (file !== undefined) return readLabelNoise(file, type, data);
-  const drawn = { rate: config.rate, seed: config.seed ?? runSeed };
+  if (file !== undefined) return readLabelNoise({ ...config, file }, data);
+  const drawn = drawnBy(config, runSeed);
   return { given: labelNoises[type]({ ...config, ...drawn }, data), origin: { type, ...drawn } };
+}
+
+function drawnBy({ rate, seed }: { rate?: number | undefined; seed?: number | undefined }, runSeed: number): Drawn {
+  if (rate === undefined) throw new Problem('data.noise.rate: missing. Set it, or data.noise.file.');
+  return { rate, seed: seed ?? runSeed };
 }

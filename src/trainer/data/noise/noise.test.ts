@@ -321,12 +321,20 @@ describe('what came out', () => {
 
 describe('saved noise', () => {
   const file = join(folder, 'noise.json');
-  const saved = { type: 'corrupted_label', rate: 0, seed: 9, file } as const;
+  const saved = { type: 'corrupted_label', seed: 9, file } as const;
   const { given, record } = draw(0.4, 0);
 
   it('gives the same labels again', () => {
     writeFileSync(file, JSON.stringify(record));
     expect(drawOn(dataOf(labels), saved)).toEqual({ given, record });
+  });
+
+  it('has a rate of its own, which one given besides must not contradict', () => {
+    writeFileSync(file, JSON.stringify(record));
+    expect(drawOn(dataOf(labels), { ...saved, rate: 0.4 }).given).toEqual(given);
+    expect(() => drawOn(dataOf(labels), { ...saved, rate: 0 })).toThrow(
+      `data.noise.rate: 0, but the noise in ${file} was drawn at 0.4. Leave the rate out`,
+    );
   });
 
   it('need not have the statistics, which older files lack', () => {

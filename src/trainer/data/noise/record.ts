@@ -106,17 +106,25 @@ export async function saveNoise(
   await writeAtomic(join(folder, runFiles.noise), JSON.stringify(record));
 }
 
+/** Saved noise as a configuration names it. */
+interface Saved {
+  file: string;
+  type: string;
+  /** Of the file's own noise, where the configuration says it besides. */
+  rate?: number | undefined;
+}
+
 /**
  * Saved label noise.
  * @returns the labels to train with [n], and how they were made
  * @throws Problem that names the file and what is wrong in it, or that it belongs to other labels
  */
 export function readLabelNoise(
-  file: string,
-  type: string,
+  saved: Saved,
   { train: { labels }, classNames }: NoiseData,
 ): { given: Int32Array; origin: NoiseOrigin } {
-  const { rate, seed, ...record } = readRecord(file, type, labelRecordSchema);
+  const { type, rate, seed, ...record } = readRecord(saved, labelRecordSchema);
+  const { file } = saved;
   const given = labels.slice();
   record.indices.forEach((index, i) => {
     const [wrong = 0, right] = [record.given[i], record.true[i]];
@@ -142,11 +150,11 @@ export function readLabelNoise(
  * @throws Problem that names the file and what is wrong in it, or that it belongs to other images
  */
 export function readImageNoise(
-  file: string,
-  type: string,
+  saved: Saved,
   { train: { labels }, shape }: NoiseData,
 ): { noisy: NoisyImages; origin: NoiseOrigin } {
-  const { rate, seed, count, indices, pixels: name } = readRecord(file, type, imageRecordSchema);
+  const { type, rate, seed, count, indices, pixels: name } = readRecord(saved, imageRecordSchema);
+  const { file } = saved;
   const outside = indices.find((index) => index >= labels.length);
   if (outside !== undefined) {
     throw new Problem(
@@ -172,7 +180,7 @@ function readNpy(file: string) {
   }
 }
 
-function readRecord<T extends z.ZodType<NoiseRecord>>(file: string, type: string, schema: T): z.output<T> {
+function readRecord<T extends z.ZodType<NoiseRecord>>({ file, type, rate }: Saved, schema: T): z.output<T> {
   let value: unknown;
   try {
     value = JSON.parse(readFileSync(file, 'utf8'));
@@ -186,7 +194,13 @@ function readRecord<T extends z.ZodType<NoiseRecord>>(file: string, type: string
     );
   }
   const result = schema.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) {
+    const own = result.data.rate;
+    if (rate === undefined || own === undefined || rate === own) return result.data;
+    throw new Problem(
+      `data.noise.rate: ${rate}, but the noise in ${file} was drawn at ${own}. Leave the rate out, or use another file.`,
+    );
+  }
   const [issue] = result.error.issues;
   const at = issue?.path.join('.') ?? '';
   throw new Problem(
