@@ -330,6 +330,12 @@ describe('a message', () => {
     expect(found.find((problem) => problem.path === path)?.message).toMatch(message);
   });
 
+  it('knows which problems a JSON Schema cannot tell of', async () => {
+    const [depth] = await problems({ model: { name: 'wrn', depth: 30 } });
+    expect(depth?.fromSchema).toBeUndefined();
+    expect((await problems({ epochs: 0 }))[0]?.fromSchema).toBe(true);
+  });
+
   it('tells of a newer version alone', async () => {
     const found = await problems({ version: 2, novelty: true });
     expect(found).toHaveLength(1);

@@ -80,12 +80,12 @@ export async function parseConfig(text: string, file: string, settings: readonly
         canonical(valueAt(document.value, keys)) === canonical(valueAt(layered, keys)) ? locate(keys) : {};
       return {
         ok: false,
-        problems: described.map(({ keys, message }) => ({
+        problems: described.map(({ keys, message, inSchema = true }) => ({
           file,
           path: keys.join('.'),
           ...place(keys),
           message,
-          fromSchema: true as const,
+          ...(inSchema ? { fromSchema: true as const } : {}),
         })),
       };
     }
@@ -236,6 +236,8 @@ function parseSetting(setting: string): [string, unknown] {
 interface Described {
   keys: string[];
   message: string;
+  /** False for what no JSON Schema can say, such as what two values must be to each other. */
+  inSchema?: boolean;
 }
 
 function describeIssue(issue: z.core.$ZodIssue, config: unknown): Described[] {
@@ -274,6 +276,8 @@ function describeIssue(issue: z.core.$ZodIssue, config: unknown): Described[] {
       return describeUnion(issue, config);
     case 'invalid_key':
       return [{ keys, message: issue.issues[0]?.message ?? issue.message }];
+    case 'custom':
+      return [{ keys, message: issue.message, inSchema: false }];
     default:
       return [{ keys, message: issue.message }];
   }
