@@ -4,19 +4,13 @@ import { describeConfig } from '../lab/labels';
 import { startRun } from '../lab/launch';
 import { listPresets, presetReference } from '../lab/presets';
 import type { Run } from '../lab/run';
+import { startConfig, type StartAnswers } from '../lab/startRun';
+import { dataSchema, type DataSetName } from '../protocol/data';
 import { methodTitles, type MethodName } from '../protocol/methods';
 import type { Lab } from './lab';
 import { lastChoices, rememberChoices, type Choices } from './memory';
 import { askStep, back, type Step } from './quickPickSteps';
 import type { Sweeps } from './sweeps';
-
-/** One answer to each question. */
-interface Answers {
-  dataSet: string;
-  rate: number;
-  method: string;
-  epochs: number;
-}
 
 const steps = 4;
 
@@ -55,7 +49,7 @@ export async function startRunCommand(lab: Lab, sweeps: Sweeps, state: vscode.Me
   if (!answers) return undefined;
   if ('preset' in answers) return startReference(lab, sweeps, folder, presetReference(answers.preset));
   await rememberChoices(state, answers.choices);
-  const config = configOf(answers.choices);
+  const config = startConfig(answers.choices);
   if (answers.action === 'edit') {
     await editAsFile(config);
     return undefined;
@@ -89,21 +83,6 @@ async function startReference(
   return startRun({ runsFolder, config: cell.config, configFile: reference, cell: cell.hash }, lab.tools);
 }
 
-function configOf({ dataSet, rate, method, epochs }: Answers) {
-  // The data set and the method come from lists made of the schema's own names; resolveConfig checks them again.
-  return {
-    method:
-      method === 'sat'
-        ? { name: 'sat' as const, startEpoch: Math.max(1, Math.round(epochs * 0.075)) }
-        : { name: 'erm' as const },
-    data: {
-      name: dataSet as 'digits',
-      ...(rate > 0 ? { noise: { type: 'corrupted_label' as const, rate } } : {}),
-    },
-    epochs,
-  };
-}
-
 async function editAsFile(config: object): Promise<void> {
   const content = `${JSON.stringify({ version: 1, ...config }, null, 2)}\n`;
   const folder = vscode.workspace.workspaceFolders?.[0];
@@ -118,15 +97,15 @@ async function editAsFile(config: object): Promise<void> {
 
 /** Makes a configuration file with every common setting, and opens it. */
 export async function createConfigFile(): Promise<void> {
-  await editAsFile(configOf({ dataSet: 'digits', rate: 0.4, method: 'sat', epochs: 40 }));
+  await editAsFile(startConfig({ dataSet: 'digits', rate: 0.4, method: 'sat', epochs: 40 }));
 }
 
-type Outcome = { choices: Answers; action: Start['action'] } | { preset: string } | undefined;
+type Outcome = { choices: StartAnswers; action: Start['action'] } | { preset: string } | undefined;
 
 async function ask(lab: Lab, last: Choices): Promise<Outcome> {
   const title = vscode.l10n.t('Start Run');
   const dataSets = lab.dataSets();
-  const answers: Answers = { dataSet: 'digits', rate: 0.4, method: 'sat', epochs: 40 };
+  const answers: StartAnswers = { dataSet: 'digits', rate: 0.4, method: 'sat', epochs: 40 };
   let action: Start['action'] = 'start';
   /** Asks one question, and keeps its answer. */
   const question = async <T>(step: number, what: Question<T>, keep: (answer: T) => void) => {
@@ -135,7 +114,10 @@ async function ask(lab: Lab, last: Choices): Promise<Outcome> {
     return answer;
   };
   const questions = [
-    () => question(1, dataSetStep(dataSets, last), (dataSet) => (answers.dataSet = dataSet)),
+    () =>
+      question(1, dataSetStep(dataSets, last), (chosen) => {
+        if (chosen !== fromPreset) answers.dataSet = chosen;
+      }),
     () => question(2, rateStep(last), (rate) => (answers.rate = rate)),
     () => question(3, methodStep(last), (method) => (answers.method = method)),
     () => question(4, lastStep(answers, last), (start) => ([answers.epochs, action] = [start.epochs, start.action])),
@@ -157,23 +139,28 @@ async function ask(lab: Lab, last: Choices): Promise<Outcome> {
 
 type Question<T> = Pick<Step<T>, 'placeholder' | 'items' | 'preferred'>;
 
-/** In the place of a data set: an experiment that is described already. */
-const fromPreset = 'from a preset';
+const dataSetNames = dataSchema.options.map(({ shape }) => shape.name.value);
 
-function dataSetStep(dataSets: ReturnType<Lab['dataSets']>, last: Choices): Question<string> {
+/** In the place of a data set: an experiment that is described already. */
+const fromPreset = Symbol('from a preset');
+
+function dataSetStep(dataSets: ReturnType<Lab['dataSets']>, last: Choices): Question<DataSetName | typeof fromPreset> {
   const presets = {
     label: `$(beaker) ${vscode.l10n.t('From a Preset')}`,
     description: vscode.l10n.t('an experiment of the paper, or a small form of one'),
     value: fromPreset,
-  };
+  } as const;
   const items = dataSets.then((all) => [
-    ...all.filter(({ ok }) => ok).map(({ name, message }) => ({ label: name, description: message, value: name })),
+    ...dataSetNames.flatMap((name) => {
+      const found = all.find((one) => one.name === name && one.ok);
+      return found ? [{ label: name, description: found.message, value: name }] : [];
+    }),
     presets,
   ]);
   return {
     placeholder: vscode.l10n.t('Data set'),
     items,
-    preferred: last.dataSet ?? 'digits',
+    preferred: dataSetNames.find((name) => name === last.dataSet) ?? 'digits',
   };
 }
 
@@ -214,8 +201,8 @@ function methodStep(last: Choices): Question<MethodName> {
 
 type Start = { epochs: number; action: 'start' | 'edit' };
 
-function lastStep(answers: Answers, last: Choices): Question<Start> {
-  const what = describeConfig(resolveConfig(configOf({ ...answers, epochs: 40 })));
+function lastStep(answers: StartAnswers, last: Choices): Question<Start> {
+  const what = describeConfig(resolveConfig(startConfig({ ...answers, epochs: 40 })));
   const lengths = [...new Set([last.epochs ?? 40, 40, 10, 100])];
   const start = lengths.map((epochs) => ({
     label: `$(play) ${vscode.l10n.t('Start')}`,
