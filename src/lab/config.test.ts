@@ -326,6 +326,23 @@ describe('a message', () => {
     expect(found.find((problem) => problem.path === path)?.message).toMatch(message);
   });
 
+  it('names a metric that would choose the best checkpoint and is not measured, and those that are', async () => {
+    const text = '{\n  "method": { "name": "erm" },\n  "checkpoint": { "best": "sat/label_recovery" }\n}';
+    const [problem] = await problems(text);
+    expect(problem).toMatchObject({ path: 'checkpoint.best', line: 2 });
+    expect(problem?.message).toMatch(
+      /no metric sat\/label_recovery\. Choose one of test\/loss, test\/accuracy, .*, or none/,
+    );
+    expect(await problems(text, ['method.name=sat'])).toEqual([]);
+    expect(await problems(text, ['checkpoint.best=none'])).toEqual([]);
+    const byHand = await problems(text, ['checkpoint.best=val/accuracy']);
+    expect(byHand).toMatchObject([
+      { path: 'checkpoint.best', message: expect.stringContaining('val/accuracy') as string },
+    ]);
+    expect(byHand[0]?.line).toBeUndefined();
+    expect(await problems(text, ['checkpoint.best=val/accuracy', 'data.validation=0.1'])).toEqual([]);
+  });
+
   it('tells of a newer version alone', async () => {
     const found = await problems({ version: 2, novelty: true });
     expect(found).toHaveLength(1);

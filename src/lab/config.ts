@@ -4,6 +4,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { findNodeAtLocation, parseTree, printParseErrorCode, type Node, type ParseError } from 'jsonc-parser';
 import type * as z from 'zod';
 import { configFileSchema, configSchema, documentVersion, type RunConfig } from '../protocol/config';
+import { evaluatedMetrics } from '../protocol/evaluatedMetrics';
 import type { RunRecord } from '../protocol/run';
 import { isObject, layerAt, mergeConfig, sweepSettings, type JsonObject } from './configMerge';
 import { noSuchPreset, presetFile, presetName } from './presets';
@@ -89,9 +90,23 @@ export async function parseConfig(text: string, file: string, settings: readonly
         })),
       };
     }
+    const wrongBest = problemOfBest(resolved.data);
+    if (wrongBest !== undefined) {
+      const keys = ['checkpoint', 'best'];
+      const place = valueAt(document.value, keys) === resolved.data.checkpoint.best ? locate(keys) : {};
+      return failure({ file, path: keys.join('.'), ...place, message: wrongBest });
+    }
     cells.push({ config: resolved.data, hash: cellHash(resolved.data), settings: ofSweep });
   }
   return { ok: true, cells, isSweep: sweep !== undefined };
+}
+
+/** What is wrong with the metric that chooses the best checkpoint: the run would find out after its first epoch. */
+function problemOfBest(config: RunConfig): string | undefined {
+  const { best } = config.checkpoint;
+  const metrics = evaluatedMetrics(config);
+  if (best === 'none' || metrics.includes(best)) return undefined;
+  return `a run with these settings has no metric ${best}. Choose one of ${metrics.join(', ')}, or none.`;
 }
 
 /** Fills in the defaults of a configuration that did not come from a file. @throws ZodError when it is not sound */

@@ -4,6 +4,7 @@ import { writeAtomic } from '../formats/atomicFile';
 import { encodeNpy } from '../formats/npy';
 import { documentVersion, type RunConfig } from '../protocol/config';
 import { augmentationOf } from '../protocol/data';
+import { reportedCoverages } from '../protocol/evaluatedMetrics';
 import { lowerIsBetter } from '../protocol/metrics';
 import { runFiles } from '../protocol/run';
 import { createVictim } from './attacks/victim';
@@ -307,7 +308,7 @@ function selectiveMetrics([own]: readonly SelectiveCurve[]): Record<string, numb
   if (!own) return {};
   const values: Record<string, number> = { 'selective/aurc': own.aurc };
   for (const { coverage, accepted, errors } of own.table) {
-    if ([95, 90, 80, 70].includes(coverage)) values[`selective/risk@${coverage}`] = errors / accepted;
+    if (reportedCoverages.includes(coverage)) values[`selective/risk@${coverage}`] = errors / accepted;
   }
   return values;
 }
