@@ -8,7 +8,7 @@ import { startRun } from '../lab/launch';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
 import { exitCodes, runFiles } from '../protocol/run';
-import { readConfig, withConfigArguments, type ConfigOptions } from './configArguments';
+import { readConfig, refuseFaults, withConfigArguments, type ConfigOptions } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
 import { onInterrupt } from './interrupts';
 import { print, UsageError } from './output';
@@ -46,6 +46,7 @@ async function launch(file: string | undefined, options: RunOptions): Promise<Ru
   if (isSweep || !cell) {
     throw new UsageError(`${file ?? reference} is a sweep of ${cells.length} runs. "sat sweep" runs it.`);
   }
+  await refuseFaults([cell.config]);
   return startRun(
     { runsFolder: runsFolder(options), config: cell.config, configFile: reference, cell: cell.hash },
     tools,

@@ -173,6 +173,22 @@ describe('sat sweep', { timeout: 60_000 }, () => {
   });
 
   it.each([
+    ['sweep', 'grid.sat.json'],
+    ['sweep', '--preset', 'cifar10-noise-table'],
+    ['run', '--preset', 'cifar10-sat'],
+  ])('whose data are not there exits with 2, says so once and makes no run: sat %s %s %s', async (...args) => {
+    const { code, stdout, stderr } = await start(args, 'refuse').ended;
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toBe(`sat: ${args[1] === '--preset' ? 'cifar10' : 'digits'}: no files.\n`);
+    expect(existsSync(runsFolder)).toBe(false);
+  });
+
+  it('that is finished needs its data no more', async () => {
+    expect((await sat('sweep', 'grid.sat.json')).code).toBe(0);
+    expect((await start(['sweep', 'grid.sat.json'], 'refuse').ended).code).toBe(0);
+  });
+
+  it.each([
     ['a file that is no sweep', ['sweep', 'one.sat.json'], /no sweep.*"sat run"/],
     ['no job', ['sweep', 'grid.sat.json', '--jobs', '0'], /whole number from 1/],
     ['an unknown preset', ['sweep', '--preset', 'none'], /no such preset.*digits-noise-table-small/],

@@ -4,7 +4,7 @@ import { Sweep, sweepGroup, type SweepCell } from '../lab/sweep';
 import { claimSweep } from '../lab/sweepClaim';
 import { settingWords, sweepTable, type Spread, type SweepTable } from '../lab/sweepTable';
 import { exitCodes } from '../protocol/run';
-import { readConfig, withConfigArguments, type ConfigOptions } from './configArguments';
+import { readConfig, refuseFaults, withConfigArguments, type ConfigOptions } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
 import { onInterrupt } from './interrupts';
 import { print, table, UsageError } from './output';
@@ -22,10 +22,11 @@ export function sweepCommand(): Command {
       if (!isSweep) throw new UsageError(`${file ?? reference} is no sweep: it has no "sweep". "sat run" starts it.`);
       const { jobs, json } = options;
       const plan = { runsFolder: runsFolder(options), group: sweepGroup(reference, cells), config: reference, cells };
+      const sweep = await Sweep.open(plan, tools);
+      await refuseFaults(sweep.waiting);
       const release = await claimSweep(plan.runsFolder, { group: plan.group, config: reference, settings, jobs });
       let finished = false;
       try {
-        const sweep = await Sweep.open(plan, tools);
         await follow(sweep, jobs);
         finished = sweep.finished;
         if (json) print.json(describeSweep(sweep));

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunConfig } from '../protocol/config';
 import type { RunStatus } from '../protocol/run';
 import { cellHash, recordedConfig, type ConfigCell } from './config';
 import { distinguishingLabels } from './labels';
@@ -94,6 +95,11 @@ export class Sweep {
   /** Every cell has a finished run. */
   get finished(): boolean {
     return this.cells.every(({ state }) => state === 'completed');
+  }
+
+  /** The configurations of the cells that nobody works on yet. */
+  get waiting(): RunConfig[] {
+    return this.cells.flatMap(({ state, config }) => (state === 'waiting' ? [config] : []));
   }
 
   get progress(): SweepProgress {

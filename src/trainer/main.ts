@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { readSafetensorsHeader } from '../formats/safetensors';
 import { configSchema, type RunConfig } from '../protocol/config';
@@ -10,12 +11,14 @@ import type { DataSet } from './data/types';
 import { watchDevice } from './deviceMonitor';
 import { evaluateCheckpoint } from './evaluateCheckpoint';
 import { eventStream, type EventSink } from './eventStream';
+import { findFaults } from './faults';
 import { Problem, messageOf } from './problem';
 import { startRuntime } from './runtimes';
 import { train } from './train';
 
 const usage = `Usage: trainer train RUN_FOLDER [--resume CHECKPOINT]
        trainer evaluate EVALUATION_FOLDER
+       trainer check < CONFIGURATIONS
        trainer data list
        trainer data check NAME [--root FOLDER]`;
 
@@ -32,6 +35,10 @@ async function main(args: string[]): Promise<number> {
   const [first, second] = rest;
   if (command === 'train' && first !== undefined) return trainRun(resolve(first), values.resume);
   if (command === 'evaluate' && first !== undefined) return evaluateFolder(resolve(first));
+  if (command === 'check') {
+    const configs = configSchema.array().parse(JSON.parse(await text(process.stdin)));
+    return print(await findFaults(configs, { mediaFolder }));
+  }
   if (command === 'data' && first === 'list') return print(await checkAllDataSets({ mediaFolder }));
   if (command === 'data' && first === 'check' && second !== undefined) {
     return print(await checkDataSet(second, { ...(values.root ? { root: values.root } : {}), mediaFolder }));

@@ -35,6 +35,17 @@ export async function startRuntime(
       warn(`${error.message} This run uses the embedded runtime.`);
     }
   }
+  requireRuntime({ runtime, device });
+  await startWasm(wasmFolder);
+  return { name: 'wasm', device: 'cpu', compile: eager, images: hostImages };
+}
+
+/**
+ * Looks whether what a configuration asks for is installed, without starting it.
+ * @throws Problem when it is not
+ */
+export function requireRuntime({ runtime, device }: Pick<RunConfig, 'runtime' | 'device'>): void {
+  if (runtime !== 'wasm' && installedTensorFlow() !== undefined) return;
   if (runtime === 'tensorflow') {
     throw new Problem(
       'The TensorFlow runtime is not installed. Run "sat runtime install", or set "runtime" to "auto" to use the embedded one.',
@@ -47,6 +58,4 @@ export async function startRuntime(
         : 'A GPU needs the TensorFlow runtime, which is not installed. Run "sat runtime install", or set "device" to "auto".',
     );
   }
-  await startWasm(wasmFolder);
-  return { name: 'wasm', device: 'cpu', compile: eager, images: hostImages };
 }
