@@ -2,9 +2,6 @@ import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { formatProblem, loadConfigFile, type ConfigCell } from '../lab/config';
 import { presetName, presetReference } from '../lab/presets';
-import { findFaults } from '../lab/trainerQueries';
-import type { RunConfig } from '../protocol/config';
-import { tools } from './context';
 import { UsageError } from './output';
 
 /** Options of the commands that start something from a configuration. */
@@ -57,12 +54,6 @@ export async function readConfig(
   const result = await loadConfigFile(reference, settings);
   if (!result.ok) throw new UsageError(result.problems.map(formatProblem).join('\n     '));
   return { reference, settings, ...result };
-}
-
-/** @throws UsageError when a run would fail at its start: the data, the runtime, or a model or noise that does not fit */
-export async function refuseFaults(configs: readonly RunConfig[]): Promise<void> {
-  const faults = await findFaults(tools, configs);
-  if (faults.length > 0) throw new UsageError(faults.map(({ message }) => message).join('\n     '));
 }
 
 /** Paths are relative to the configuration's file; a preset's lies where nobody looks, so there they are from here. */

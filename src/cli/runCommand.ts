@@ -7,8 +7,9 @@ import { formatDuration, formatMetric, metricWords } from '../lab/format';
 import { startRun } from '../lab/launch';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
+import { requireSound } from '../lab/trainerQueries';
 import { exitCodes, runFiles } from '../protocol/run';
-import { readConfig, refuseFaults, withConfigArguments, type ConfigOptions } from './configArguments';
+import { readConfig, withConfigArguments, type ConfigOptions } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
 import { onInterrupt } from './interrupts';
 import { print, UsageError } from './output';
@@ -46,7 +47,7 @@ async function launch(file: string | undefined, options: RunOptions): Promise<Ru
   if (isSweep || !cell) {
     throw new UsageError(`${file ?? reference} is a sweep of ${cells.length} runs. "sat sweep" runs it.`);
   }
-  await refuseFaults([cell.config]);
+  await requireSound(tools, [cell.config]);
   return startRun(
     { runsFolder: runsFolder(options), config: cell.config, configFile: reference, cell: cell.hash },
     tools,

@@ -3,8 +3,9 @@ import { formatDuration, formatMetric } from '../lab/format';
 import { Sweep, sweepGroup, type SweepCell } from '../lab/sweep';
 import { claimSweep } from '../lab/sweepClaim';
 import { settingWords, sweepTable, type Spread, type SweepTable } from '../lab/sweepTable';
+import { requireSound } from '../lab/trainerQueries';
 import { exitCodes } from '../protocol/run';
-import { readConfig, refuseFaults, withConfigArguments, type ConfigOptions } from './configArguments';
+import { readConfig, withConfigArguments, type ConfigOptions } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
 import { onInterrupt } from './interrupts';
 import { print, table, UsageError } from './output';
@@ -23,7 +24,7 @@ export function sweepCommand(): Command {
       const { jobs, json } = options;
       const plan = { runsFolder: runsFolder(options), group: sweepGroup(reference, cells), config: reference, cells };
       const sweep = await Sweep.open(plan, tools);
-      await refuseFaults(sweep.waiting);
+      await requireSound(tools, sweep.waiting);
       const release = await claimSweep(plan.runsFolder, { group: plan.group, config: reference, settings, jobs });
       let finished = false;
       try {

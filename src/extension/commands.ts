@@ -14,17 +14,13 @@ import { evaluateCommand, evaluationName, resumeEvaluation, type Target } from '
 import type { Lab } from './lab';
 import type { PanelManager } from './panel';
 import { installRuntimeCommand, removeRuntimeCommand, showRuntimeCommand } from './runtime';
-import { createConfigFile, startFileCommand, startRunCommand } from './startRun';
-import type { Sweeps } from './sweeps';
+import { createConfigFile, startFileCommand, startRunCommand, type Starter } from './startRun';
 import type { Node, RunsTree } from './tree';
 
-interface Parts {
-  lab: Lab;
-  sweeps: Sweeps;
+interface Parts extends Starter {
   tree: RunsTree;
   view: vscode.TreeView<Node>;
   panel: PanelManager;
-  state: vscode.Memento;
 }
 
 /** Registers every command of the manifest. An error is shown in words; nothing fails in silence. */
@@ -51,10 +47,10 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     panel.add(lab.get(run.folder) ?? run);
   };
   const commands: Record<string, (...args: unknown[]) => void | Promise<void>> = {
-    startRun: async () => started(await startRunCommand(lab, sweeps, state)),
+    startRun: async () => started(await startRunCommand(parts)),
     startRunFromFile: async (uri) => {
       const file = uri instanceof vscode.Uri ? uri : vscode.window.activeTextEditor?.document.uri;
-      if (file?.fsPath.endsWith('.sat.json')) return started(await startFileCommand(lab, sweeps, file));
+      if (file?.fsPath.endsWith('.sat.json')) return started(await startFileCommand(parts, file));
       void vscode.window.showInformationMessage(vscode.l10n.t('Open a *.sat.json file first.'));
     },
     createConfigFile: () => createConfigFile(),

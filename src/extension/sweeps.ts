@@ -36,20 +36,18 @@ export class Sweeps implements vscode.Disposable {
     return this.active.has(group);
   }
 
-  /** Begins a sweep, or goes on with it. @throws Error in words when it is not sound, or another process works on it */
+  /**
+   * Begins a sweep, or goes on with it.
+   * @throws FaultError when its runs cannot start, Error in words when it is not sound or another process works on it
+   */
   async start({ config, settings, runsFolder }: SweepStart): Promise<void> {
     const result = await loadConfigFile(config, settings);
     if (!result.ok) throw new Error(result.problems.map(formatProblem).join('; '));
     const group = sweepGroup(config, result.cells);
     const jobs = Math.max(1, vscode.workspace.getConfiguration('satLab').get<number>('sweepJobs', 1));
+    const sweep = await Sweep.open({ runsFolder, group, config, cells: result.cells }, this.lab.tools);
+    await this.lab.requireSound(sweep.waiting);
     const release = await claimSweep(runsFolder, { group, config, settings, jobs });
-    let sweep: Sweep;
-    try {
-      sweep = await Sweep.open({ runsFolder, group, config, cells: result.cells }, this.lab.tools);
-    } catch (error) {
-      await release(false);
-      throw error;
-    }
     this.active.set(group, sweep);
     this.emitter.fire();
     void this.work(sweep, jobs, release);

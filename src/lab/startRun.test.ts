@@ -18,6 +18,12 @@ describe('what Start Run starts', () => {
     },
   );
 
+  it('reads the data from the folder that was chosen', () => {
+    const answers = { method: 'sat', dataSet: 'cifar10', rate: 0.4, epochs: 40 } as const;
+    expect(resolveConfig(startConfig({ ...answers, root: '/data/cifar' })).data.root).toBe('/data/cifar');
+    expect(startConfig(answers).data).not.toHaveProperty('root');
+  });
+
   it('has no noise at rate 0', () => {
     const config = resolveConfig(startConfig({ method: 'sat', dataSet: 'digits', rate: 0, epochs: 40 }));
     expect(config.data.noise).toBeUndefined();

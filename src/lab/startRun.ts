@@ -10,16 +10,22 @@ export interface StartAnswers {
   rate: number;
   method: MethodName;
   epochs: number;
+  /** Folder with the data set's files, where they are not found without. */
+  root?: string | undefined;
 }
 
 type Config = z.input<typeof configSchema>;
 
 /** The configuration that a few answers stand for: what they leave open is at its default, or follows from them. */
 export function startConfig(answers: StartAnswers): Config {
-  const { dataSet, rate, method, epochs } = answers;
+  const { dataSet, rate, method, epochs, root } = answers;
   return {
     method: methodOf(answers),
-    data: { name: dataSet, ...(rate > 0 ? { noise: { type: 'corrupted_label', rate } } : {}) },
+    data: {
+      name: dataSet,
+      ...(root === undefined ? {} : { root }),
+      ...(rate > 0 ? { noise: { type: 'corrupted_label', rate } } : {}),
+    },
     epochs,
     ...(isAdversarial(method) ? robustness(dataSet) : {}),
   };

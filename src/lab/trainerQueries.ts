@@ -39,16 +39,31 @@ const fault = z.object({
 });
 export type Fault = z.output<typeof fault>;
 
+/** Why runs would fail at their start, each reason once. */
+export class FaultError extends Error {
+  constructor(readonly faults: readonly Fault[]) {
+    super(faults.map(({ message }) => message).join('\n'));
+  }
+
+  /** The data set whose files are all that is missing. */
+  get dataSet(): string | undefined {
+    return this.faults.every(({ dataSet }) => dataSet !== undefined) ? this.faults[0]?.dataSet : undefined;
+  }
+}
+
 /**
- * Asks a trainer child why runs with some configurations would fail at their start, before a folder is made for them.
- * @returns each fault once
+ * Asks a trainer child whether runs with some configurations can start: data, noise, model and runtime. To be called
+ * before a folder is made for them.
+ * @throws FaultError when they cannot
  */
-export async function findFaults(
+export async function requireSound(
   { node, dist }: Pick<Tools, 'node' | 'dist'>,
   configs: readonly RunConfig[],
-): Promise<Fault[]> {
-  if (configs.length === 0) return [];
-  return z.array(fault).parse(await ask(node, [join(dist, 'trainer.js'), 'check'], JSON.stringify(configs)));
+): Promise<void> {
+  if (configs.length === 0) return;
+  const answer = await ask(node, [join(dist, 'trainer.js'), 'check'], JSON.stringify(configs));
+  const faults = z.array(fault).parse(answer);
+  if (faults.length > 0) throw new FaultError(faults);
 }
 
 async function ask(node: string, args: string[], input = ''): Promise<unknown> {
