@@ -170,6 +170,8 @@ describe('sat sweep', { timeout: 60_000 }, () => {
     const runs = await listRuns(runsFolder);
     expect(runs).toHaveLength(8);
     expect(runs[0]?.record).toMatchObject({ configFile: 'preset:digits-noise-table-small', config: { seed: 5 } });
+    // Enough to go on with the same sweep where only its runs are left.
+    expect(runs[0]?.record?.settings).toEqual(['seed=5']);
   });
 
   it.each([

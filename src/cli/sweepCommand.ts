@@ -22,10 +22,11 @@ export function sweepCommand(): Command {
       const { reference, settings, cells, isSweep } = await readConfig(file, options);
       if (!isSweep) throw new UsageError(`${file ?? reference} is no sweep: it has no "sweep". "sat run" starts it.`);
       const { jobs, json } = options;
-      const plan = { runsFolder: runsFolder(options), group: sweepGroup(reference, cells), config: reference, cells };
+      const group = sweepGroup(reference, cells);
+      const plan = { runsFolder: runsFolder(options), group, config: reference, settings, cells };
       const sweep = await Sweep.open(plan, tools);
       await requireSound(tools, sweep.waiting);
-      const release = await claimSweep(plan.runsFolder, { group: plan.group, config: reference, settings, jobs });
+      const release = await claimSweep(plan.runsFolder, { group, config: reference, settings, jobs });
       let finished = false;
       try {
         await follow(sweep, jobs);

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { restoreEvaluation, stopEvaluation, trashEvaluation, type Evaluation } from '../lab/evaluate';
 import { resumeRun } from '../lab/launch';
-import { rerun, type Difference } from '../lab/rerun';
+import { rerun, rerunCommandLine, type Difference } from '../lab/rerun';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
 import { runsFolderOf } from '../lab/store';
+import type { SweepPlan } from '../lab/sweep';
 import { restoreRun, trashRun } from '../lab/trash';
 import { evaluationFiles } from '../protocol/evaluation';
 import { runFiles, type RunStatus } from '../protocol/run';
@@ -68,15 +69,16 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       sayDifferences(run, again.differences);
     }),
     stopSweep: async (node) => {
-      const group = sweepOf(node)?.group ?? (await pickOne(sweeps.running.map(({ plan }) => plan.group)));
-      if (group) await withProgress(vscode.l10n.t('Stopping {0}', group), () => sweeps.stop(group));
+      const runs = runsOfGroup(node);
+      const picked = runs ? undefined : await pickSweep(sweeps.running.map((sweep) => ({ ...sweep.plan, sweep })));
+      const chosen = runs ? sweeps.runningOf(runs) : picked ? [picked.sweep] : [];
+      for (const sweep of chosen) {
+        await withProgress(vscode.l10n.t('Stopping {0}', sweep.plan.group), () => sweep.stop());
+      }
     },
     resumeSweep: async (node) => {
-      const unfinished = await sweeps.unfinished();
-      const named = sweepOf(node);
-      const group = named?.group ?? (await pickOne(unfinished.map((sweep) => sweep.group)));
-      // A sweep that was copied here has left no note beside its runs; its file says as much.
-      const sweep = unfinished.find((one) => one.group === group) ?? named?.fromRuns;
+      const runs = runsOfGroup(node);
+      const sweep = runs ? await sweeps.unfinishedOf(runs) : await pickSweep(await sweeps.unfinished());
       if (sweep) await sweeps.start(sweep);
     },
     delete: onRun(async (run) => {
@@ -94,7 +96,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     }),
     revealFolder: onRun((run) => void vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(run.folder))),
     copyAsCommand: onRun(async (run) => {
-      await vscode.env.clipboard.writeText(commandLine(run));
+      await vscode.env.clipboard.writeText(rerunCommandLine(run));
       vscode.window.setStatusBarMessage(vscode.l10n.t('Copied the sat command'), 3000);
     }),
     showLog: onRun(async (run) => {
@@ -204,22 +206,25 @@ async function pickEvaluation(lab: Lab, open: readonly RunStatus[]): Promise<OfR
   return (await vscode.window.showQuickPick(items, { placeHolder }))?.one;
 }
 
-/** The sweep that a group of the tree stands for, and how its newest run says to go on with it. */
-function sweepOf(node: unknown) {
+/** The runs of a group in the tree; undefined for anything else. */
+function runsOfGroup(node: unknown): Run[] | undefined {
   if (typeof node !== 'object' || node === null || !('kind' in node) || node.kind !== 'group') return undefined;
-  const { label, runs } = node as Extract<Node, { kind: 'group' }>;
-  const [newest] = runs;
-  const config = newest?.record?.configFile;
-  const fromRuns = newest && config ? { config, settings: [], runsFolder: runsFolderOf(newest) } : undefined;
-  return { group: label, fromRuns };
+  return (node as Extract<Node, { kind: 'group' }>).runs;
 }
 
-/** The only one, or the one that is chosen. */
-async function pickOne(groups: readonly string[]): Promise<string | undefined> {
-  if (groups.length > 1) return vscode.window.showQuickPick(groups, { placeHolder: vscode.l10n.t('Which sweep?') });
-  const [only] = groups;
+/** The only one, or the one that is chosen; its file and settings tell it from others of the same name. */
+async function pickSweep<T extends Pick<SweepPlan, 'group' | 'config' | 'settings'>>(
+  all: readonly T[],
+): Promise<T | undefined> {
+  const [only] = all;
   if (only === undefined) void vscode.window.showInformationMessage(vscode.l10n.t('There is no such sweep.'));
-  return only;
+  if (all.length < 2) return only;
+  const items = all.map((sweep) => ({
+    label: sweep.group,
+    description: [sweep.config, ...sweep.settings].join(' '),
+    sweep,
+  }));
+  return (await vscode.window.showQuickPick(items, { placeHolder: vscode.l10n.t('Which sweep?') }))?.sweep;
 }
 
 /** What may keep a repeated run from giving the same numbers; nothing when all is as it was. */
@@ -240,14 +245,4 @@ async function pickRun(lab: Lab): Promise<Run | undefined> {
 
 async function withProgress(title: string, task: () => Promise<void>): Promise<void> {
   await vscode.window.withProgress({ location: { viewId: 'satLab.runs' }, title }, task);
-}
-
-/** How to get this run again on the command line. */
-function commandLine(run: Run): string {
-  const quoted = (text: string) => `'${text.replace(/'/g, `'\\''`)}'`;
-  const { configFile } = run.record ?? {};
-  const runs = `--runs ${quoted(runsFolderOf(run))}`;
-  if (configFile) return `sat run ${quoted(configFile)} ${runs}`;
-  const config = JSON.stringify(run.record?.config ?? {});
-  return `printf %s ${quoted(config)} > run.sat.json && sat run run.sat.json ${runs}`;
 }

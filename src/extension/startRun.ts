@@ -129,7 +129,8 @@ async function startWithData(
   }
   await lab.requireSound([cell.config]);
   await remember();
-  return startRun({ runsFolder, config: cell.config, configFile: reference, cell: cell.hash }, lab.tools);
+  const { config, hash } = cell;
+  return startRun({ runsFolder, config, configFile: reference, settings, cell: hash }, lab.tools);
 }
 
 async function editAsFile(config: object): Promise<void> {

@@ -1,12 +1,20 @@
 import * as vscode from 'vscode';
 import { formatProblem, loadConfigFile } from '../lab/config';
+import type { Run } from '../lab/run';
+import { runsFolderOf } from '../lab/store';
 import { Sweep, sweepGroup } from '../lab/sweep';
-import { claimSweep, leaveSweep, unfinishedSweeps, type SweepCall } from '../lab/sweepClaim';
+import { claimSweep, leaveSweep, sweepFile, unfinishedSweeps, type SweepCall } from '../lab/sweepClaim';
 import type { Lab } from './lab';
 
 /** What to sweep, and where its runs go. */
 export interface SweepStart extends Pick<SweepCall, 'config' | 'settings'> {
   runsFolder: string;
+}
+
+/** A sweep that can be gone on with. */
+export interface Unfinished extends SweepStart {
+  group: string;
+  interrupted: boolean;
 }
 
 /** The process of a window that was reloaded may live a little longer than the window, in milliseconds. */
@@ -17,6 +25,7 @@ const secondLook = 15_000;
  * over what still runs.
  */
 export class Sweeps implements vscode.Disposable {
+  /** By what tells one sweep from another: two files may file their runs under one name. */
   private readonly active = new Map<string, Sweep>();
   private readonly emitter = new vscode.EventEmitter<void>();
   private readonly offered = new Set<string>();
@@ -32,8 +41,10 @@ export class Sweeps implements vscode.Disposable {
     return [...this.active.values()];
   }
 
-  isRunning(group: string): boolean {
-    return this.active.has(group);
+  /** Those at work that some runs are of. */
+  runningOf(runs: readonly Run[]): Sweep[] {
+    const keys = keysOf(runs);
+    return [...this.active].flatMap(([key, sweep]) => (keys.has(key) ? [sweep] : []));
   }
 
   /**
@@ -45,27 +56,35 @@ export class Sweeps implements vscode.Disposable {
     if (!result.ok) throw new Error(result.problems.map(formatProblem).join('; '));
     const group = sweepGroup(config, result.cells);
     const jobs = Math.max(1, vscode.workspace.getConfiguration('satLab').get<number>('sweepJobs', 1));
-    const sweep = await Sweep.open({ runsFolder, group, config, cells: result.cells }, this.lab.tools);
+    const sweep = await Sweep.open({ runsFolder, group, config, settings, cells: result.cells }, this.lab.tools);
     await this.lab.requireSound(sweep.waiting);
     const release = await claimSweep(runsFolder, { group, config, settings, jobs });
-    this.active.set(group, sweep);
+    this.active.set(sweepFile(runsFolder, sweep.plan), sweep);
     this.emitter.fire();
     void this.work(sweep, jobs, release);
   }
 
-  /** Stops what runs of a sweep, and starts nothing more of it. */
-  async stop(group: string): Promise<void> {
-    await this.active.get(group)?.stop();
-  }
-
   /** All that can be gone on with in the folders of this window. */
-  async unfinished(): Promise<(SweepStart & { group: string; interrupted: boolean })[]> {
+  async unfinished(): Promise<Unfinished[]> {
     const inFolders = await Promise.all(
       this.lab.runsFolders.map(async (runsFolder) =>
         (await unfinishedSweeps(runsFolder)).map((sweep) => ({ ...sweep, runsFolder })),
       ),
     );
     return inFolders.flat();
+  }
+
+  /**
+   * What can be gone on with of the sweeps that some runs are of. A sweep that was copied here has left no note beside
+   * its runs, but they know its file and its settings.
+   */
+  async unfinishedOf(runs: readonly Run[]): Promise<SweepStart | undefined> {
+    const keys = keysOf(runs);
+    const unfinished = await this.unfinished();
+    const noted = unfinished.find((sweep) => keys.has(sweepFile(sweep.runsFolder, sweep)));
+    // Runs of earlier versions do not know their settings.
+    const namesake = unfinished.find(({ group }) => runs.some(({ record }) => record?.group === group));
+    return noted ?? namesake ?? runs.map(startOf).find((start) => start !== undefined);
   }
 
   /** Asks once for each interrupted sweep whether to go on with it. */
@@ -83,14 +102,14 @@ export class Sweeps implements vscode.Disposable {
   private async offer(): Promise<void> {
     if (!vscode.workspace.isTrusted) return;
     for (const sweep of await this.unfinished()) {
-      const key = JSON.stringify([sweep.runsFolder, sweep.config, sweep.settings]);
+      const key = sweepFile(sweep.runsFolder, sweep);
       if (!sweep.interrupted || this.offered.has(key)) continue;
       this.offered.add(key);
       void this.ask(sweep);
     }
   }
 
-  private async ask(sweep: SweepStart & { group: string }): Promise<void> {
+  private async ask(sweep: Unfinished): Promise<void> {
     const resume = vscode.l10n.t('Resume Sweep');
     const message = vscode.l10n.t('{0} was interrupted. What has run is kept.', sweep.group);
     const answer = await vscode.window.showInformationMessage(message, resume);
@@ -110,10 +129,21 @@ export class Sweeps implements vscode.Disposable {
     } catch (error) {
       void vscode.window.showErrorMessage(error instanceof Error ? error.message : String(error));
     } finally {
-      this.active.delete(sweep.plan.group);
+      this.active.delete(sweepFile(sweep.plan.runsFolder, sweep.plan));
       this.emitter.fire();
     }
   }
+}
+
+function keysOf(runs: readonly Run[]): ReadonlySet<string> {
+  return new Set(runs.map(startOf).flatMap((start) => (start ? [sweepFile(start.runsFolder, start)] : [])));
+}
+
+/** How a run says that its sweep was begun; undefined when it is of none, or none of a file. */
+function startOf(run: Run): SweepStart | undefined {
+  const { group, configFile, settings } = run.record ?? {};
+  if (!group || !configFile) return undefined;
+  return { config: configFile, settings: settings ?? [], runsFolder: runsFolderOf(run) };
 }
 
 /** One message for all its runs; none when somebody stopped it and so knows. */

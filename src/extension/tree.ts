@@ -181,7 +181,7 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     const left = secondsLeft === undefined ? [] : [vscode.l10n.t('{0} left', formatDuration(secondsLeft))];
     const count = done < size ? `${done}/${size}` : vscode.l10n.t('{0} runs', runs.length);
     item.description = [count, ...left].join(' · ');
-    if (this.sweeps.isRunning(label)) item.contextValue = 'sweep.running';
+    if (this.sweeps.runningOf(runs).length > 0) item.contextValue = 'sweep.running';
     else if (done < size) item.contextValue = 'sweep.unfinished';
     return item;
   }

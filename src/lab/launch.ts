@@ -29,6 +29,8 @@ export interface NewRun {
   config: RunConfig;
   /** The file that it came from, absolute, or `preset:NAME`. */
   configFile?: string | undefined;
+  /** What was set by hand over the file, as for `--set`. */
+  settings?: readonly string[] | undefined;
   group?: string | undefined;
   cell?: string | undefined;
   /** How many runs the sweep asks of the group. */
@@ -43,7 +45,7 @@ export interface NewRun {
  * @throws Error in words when the folder cannot be written; then no half-made run is left
  */
 export async function startRun(
-  { runsFolder, config, configFile, group, cell, groupSize, rerunOf }: NewRun,
+  { runsFolder, config, configFile, settings, group, cell, groupSize, rerunOf }: NewRun,
   tools: Tools,
 ): Promise<Run> {
   await ensureRunsFolder(runsFolder);
@@ -57,6 +59,7 @@ export async function startRun(
     created: new Date().toISOString(),
     config,
     configFile: configFile ?? null,
+    settings: [...(settings ?? [])],
     group: group ?? null,
     cell: cell ?? null,
     groupSize: groupSize ?? null,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -7,7 +8,7 @@ import { until } from '../../test/faults/programs';
 import { formatEvent } from '../protocol/events';
 import { resolveConfig } from './config';
 import { startRun, type Tools } from './launch';
-import { differencesBetween, firstDifference, rerun } from './rerun';
+import { differencesBetween, firstDifference, quoted, rerun, rerunCommandLine } from './rerun';
 import { Run } from './run';
 
 /** The programs as they ship: `node esbuild.mjs` makes them. */
@@ -79,6 +80,24 @@ describe('a run on the embedded runtime', { timeout: 120_000 }, () => {
     const record = JSON.parse(readFileSync(file, 'utf8')) as object;
     writeFileSync(file, JSON.stringify({ ...record, config: { method: { name: 'telepathy' } } }));
     await expect(rerun(run, tools)).rejects.toThrow(/is not understood by SAT Lab test\. It was made by test/);
+  });
+});
+
+describe('the command that repeats a run', () => {
+  it('names the run and its folder, not the file that may have changed since', () => {
+    const run = new Run(join(place, 'it’s here', '20250101-000000-0000'));
+    const words = ['sat', 'rerun', '20250101-000000-0000', '--runs', join(place, 'it’s here')];
+    const program = `set -- ${rerunCommandLine(run)}; printf '%s\\n' "$@"`;
+    expect(execFileSync('sh', ['-c', program], { encoding: 'utf8' })).toBe(words.map((word) => `${word}\n`).join(''));
+  });
+
+  it.each(['plain-1.2/x', "it's", 'a b', '$HOME', '"', '\\', '*', 'ü', ''])('quotes %j for a POSIX shell', (word) => {
+    expect(execFileSync('sh', ['-c', `printf %s ${quoted(word, 'linux')}`], { encoding: 'utf8' })).toBe(word);
+  });
+
+  it('quotes with what Windows knows', () => {
+    expect(quoted('C:\\runs', 'win32')).toBe('C:\\runs');
+    expect(quoted('C:\\my runs', 'win32')).toBe('"C:\\my runs"');
   });
 });
 

@@ -41,6 +41,17 @@ export async function rerun(run: Run, tools: Tools): Promise<{ run: Run; differe
   return { run: await startRun(again, tools), differences: differencesBetween(record, now) };
 }
 
+/** The command that repeats a run, for a shell of this platform. */
+export function rerunCommandLine(run: Run): string {
+  return ['sat', 'rerun', run.id, '--runs', runsFolderOf(run)].map((word) => quoted(word)).join(' ');
+}
+
+/** One word of a command line: for POSIX shells, or for those of Windows, whose paths hold no quotation marks. */
+export function quoted(word: string, platform = process.platform): string {
+  if (platform === 'win32') return /^[\w:\\./-]+$/.test(word) ? word : `"${word}"`;
+  return /^[\w:./-]+$/.test(word) ? word : `'${word.replace(/'/g, `'\\''`)}'`;
+}
+
 type Circumstances = Pick<RunRecord, 'config' | 'versions' | 'machine' | 'git'>;
 
 /** What differs, key by key. */

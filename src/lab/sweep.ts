@@ -16,6 +16,8 @@ export interface SweepPlan {
   group: string;
   /** The configuration file, absolute, or `preset:NAME`. */
   config: string;
+  /** `key.path=value` by hand, as for `--set`. */
+  settings: string[];
   cells: readonly ConfigCell[];
 }
 
@@ -137,9 +139,9 @@ export class Sweep {
       await resumeRun(run, this.tools);
       return run;
     }
-    const { runsFolder, group, config: configFile } = this.plan;
+    const { runsFolder, group, config: configFile, settings } = this.plan;
     const named = { ...config, name: `${group}: ${label}` };
-    return startRun({ runsFolder, config: named, configFile, group, cell: hash, groupSize }, this.tools);
+    return startRun({ runsFolder, config: named, configFile, settings, group, cell: hash, groupSize }, this.tools);
   }
 }
 

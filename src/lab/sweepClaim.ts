@@ -23,7 +23,7 @@ export async function claimSweep(runsFolder: string, call: SweepCall): Promise<(
   if (!identity) throw new Error('This process cannot be told from others on this platform.');
   await ensureRunsFolder(runsFolder);
   await mkdir(join(runsFolder, folderName), { recursive: true });
-  const file = fileOf(runsFolder, call);
+  const file = sweepFile(runsFolder, call);
   const write = () => writeFile(file, text(call, identity), { flag: 'wx' });
   try {
     await write();
@@ -38,7 +38,7 @@ export async function claimSweep(runsFolder: string, call: SweepCall): Promise<(
 
 /** Notes that nobody works on a sweep, by somebody's will: it is not taken for interrupted. */
 export async function leaveSweep(runsFolder: string, call: SweepCall): Promise<void> {
-  await writeAtomic(fileOf(runsFolder, call), text(call, null));
+  await writeAtomic(sweepFile(runsFolder, call), text(call, null));
 }
 
 /** A sweep that is not finished, and that no process of this machine works on. */
@@ -79,8 +79,11 @@ async function readRecord(file: string): Promise<SweepRecord | undefined> {
   }
 }
 
-/** The same file with other settings by hand is another sweep. */
-function fileOf(runsFolder: string, { config, settings }: SweepCall): string {
+/**
+ * Where a sweep is noted, which tells it from every other: the same file with other settings by hand is another sweep,
+ * whatever its runs are filed under.
+ */
+export function sweepFile(runsFolder: string, { config, settings }: Pick<SweepCall, 'config' | 'settings'>): string {
   const key = createHash('sha256')
     .update(JSON.stringify([config, settings]))
     .digest('hex');

@@ -24,6 +24,8 @@ export const runRecordSchema = z.looseObject({
   created: z.string(),
   config: z.record(z.string(), z.unknown()),
   configFile: z.string().nullable().default(null),
+  /** `key.path=value` by hand, over what that file says, as for `--set`. */
+  settings: z.array(z.string()).default([]),
   /** Runs of one sweep or one comparison share a group; null: on its own. */
   group: z.string().nullable().default(null),
   cell: z.string().nullable().default(null),
