@@ -266,5 +266,7 @@ describe('sat rerun', { timeout: 30_000 }, () => {
       firstDifference: { metric: 'train/loss', step: 2, first: 0.5000000000000001, second: 0.5 },
       differences: [{ what: 'versions.sat-lab' }],
     });
+    const changed = await start(['rerun', second!.id], 'other-data').ended;
+    expect(changed.stderr).toContain('differs: data: sha256:0 then, sha256:1 now');
   });
 });

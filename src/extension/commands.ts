@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { restoreEvaluation, stopEvaluation, trashEvaluation, type Evaluation } from '../lab/evaluate';
 import { resumeRun } from '../lab/launch';
-import { rerun, rerunCommandLine, type Difference } from '../lab/rerun';
+import { differencesOf, rerun, rerunCommandLine, untilBegun, type Difference } from '../lab/rerun';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
+import { RuntimeGoneError } from '../lab/runtimePin';
 import { runsFolderOf } from '../lab/store';
 import type { SweepPlan } from '../lab/sweep';
 import { restoreRun, trashRun } from '../lab/trash';
@@ -62,12 +63,15 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       panel.open(runs.length > 0 ? runs : undefined);
     },
     stop: onRun((run) => withProgress(vscode.l10n.t('Stopping {0}', run.name), async () => stopRun(run))),
-    resume: onRun((run) => resumeRun(run, lab.tools)),
-    rerun: onRun(async (run) => {
-      const again = await rerun(run, lab.tools);
-      await started(again.run);
-      sayDifferences(run, again.differences);
-    }),
+    resume: onRun((run) => withRuntime((runtime) => resumeRun(run, lab.tools, { runtime }))),
+    rerun: onRun((run) =>
+      withRuntime(async (runtime) => {
+        const again = await rerun(run, lab.tools, runtime);
+        await started(again.run);
+        await untilBegun(again.run);
+        sayDifferences(run, differencesOf(run, again.run));
+      }),
+    ),
     stopSweep: async (node) => {
       const runs = runsOfGroup(node);
       const picked = runs ? undefined : await pickSweep(sweeps.running.map((sweep) => ({ ...sweep.plan, sweep })));
@@ -241,6 +245,20 @@ async function pickRun(lab: Lab): Promise<Run | undefined> {
   await lab.load();
   const items = lab.runs.map((run) => ({ label: run.name, description: run.status, detail: run.id, run }));
   return (await vscode.window.showQuickPick(items, { placeHolder: vscode.l10n.t('Which run?') }))?.run;
+}
+
+/** Does what needs the runtime of before; where that is gone, asks whether another may take its place. */
+async function withRuntime(task: (runtime?: 'auto') => Promise<void>): Promise<void> {
+  try {
+    await task();
+  } catch (error) {
+    if (!(error instanceof RuntimeGoneError)) throw error;
+    const install = vscode.l10n.t('Install TensorFlow');
+    const another = vscode.l10n.t('Use Another Runtime');
+    const answer = await vscode.window.showWarningMessage(error.message, install, another);
+    if (answer === install) await vscode.commands.executeCommand('satLab.installRuntime');
+    if (answer === another) await task('auto');
+  }
 }
 
 async function withProgress(title: string, task: () => Promise<void>): Promise<void> {

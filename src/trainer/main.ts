@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { readSafetensorsHeader } from '../formats/safetensors';
 import { configSchema, type RunConfig } from '../protocol/config';
 import { evaluationFiles, evaluationRecordSchema, type EvaluationRecord } from '../protocol/evaluation';
-import { exitCodes, runFiles, runRecordSchema } from '../protocol/run';
+import { exitCodes, runFiles, runRecordSchema, type RunRecord } from '../protocol/run';
 import { checkAllDataSets, checkDataSet, loadDataSet } from './data/registry';
 import type { DataSet } from './data/types';
 import { watchDevice } from './deviceMonitor';
@@ -13,7 +13,7 @@ import { evaluateCheckpoint } from './evaluateCheckpoint';
 import { eventStream, type EventSink } from './eventStream';
 import { findFaults } from './faults';
 import { Problem, messageOf } from './problem';
-import { startRuntime } from './runtimes';
+import { startRuntime, type RuntimeWish } from './runtimes';
 import { train } from './train';
 
 const usage = `Usage: trainer train RUN_FOLDER [--resume CHECKPOINT]
@@ -95,10 +95,10 @@ async function readCheckpointConfig(file: string): Promise<RunConfig> {
 }
 
 async function trainRun(folder: string, resume: string | undefined): Promise<number> {
-  const config = readConfig(folder);
+  const { config, wish } = readRun(folder);
   const resumeFrom = resume === undefined ? undefined : resolve(folder, resume);
   return tellEvents(folder, runFiles.stopRequest, resumeFrom !== undefined, async (events, stopRequested) => {
-    const runtime = await startRuntime(config, wasmFolder, warnThrough(events));
+    const runtime = await startRuntime(wish, wasmFolder, warnThrough(events));
     const dataSet = await loadConfigured(config, events);
     const monitor = watchDevice(runtime.device);
     return train({
@@ -152,18 +152,25 @@ function explain(error: unknown, folder: string): string {
   return messageOf(error);
 }
 
-function readConfig(folder: string): RunConfig {
+/** A run's configuration, and what has to compute it. */
+function readRun(folder: string): { config: RunConfig; wish: RuntimeWish } {
   const file = join(folder, runFiles.record);
-  let config: unknown;
+  let record: RunRecord;
   try {
-    config = runRecordSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).config;
+    record = runRecordSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch (error) {
     throw new UsageError(`${file} could not be read: ${messageOf(error)}`);
   }
-  const result = configSchema.safeParse(config);
-  if (result.success) return result.data;
+  const result = configSchema.safeParse(record.config);
+  if (result.success) return { config: result.data, wish: wishOf(record, result.data) };
   const [issue] = result.error.issues;
   throw new UsageError(`${file}: config.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'wrong'}`);
+}
+
+function wishOf({ id, pinned, rerunOf, resumes }: RunRecord, { runtime, device }: RunConfig): RuntimeWish {
+  if (!pinned) return { runtime, device };
+  const command = rerunOf !== null && resumes.length === 0 ? `sat rerun ${rerunOf}` : `sat resume ${id}`;
+  return { ...pinned, instead: `allow another with "${command} --runtime auto"` };
 }
 
 main(process.argv.slice(2)).then(

@@ -9,6 +9,7 @@ import { evaluatedMetrics } from '../protocol/evaluatedMetrics';
 import type { RunEvent } from '../protocol/events';
 import { methodTitles } from '../protocol/methods';
 import { selectiveFileSchema } from '../protocol/selective';
+import { dataFingerprint } from './dataFingerprint';
 import { hostImages } from './data/imageSource';
 import { loadDataSet } from './data/registry';
 import type { DataSet } from './data/types';
@@ -134,7 +135,7 @@ describe('a run', () => {
     const noise = JSON.parse(readFileSync(join(folder, 'noise.json'), 'utf8')) as { count: number; indices: number[] };
     expect(noise.count).toBe(517);
     expect(noise.indices).toHaveLength(517);
-    expect(events[0]).toMatchObject({ event: 'start', steps: 15, epochs: 3 });
+    expect(events[0]).toMatchObject({ event: 'start', steps: 15, epochs: 3, data: dataFingerprint(dataSet) });
   });
 
   it('tells of its label noise, and saves what came out', async () => {

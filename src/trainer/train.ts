@@ -19,6 +19,7 @@ import { imageSource, type CreateImageSource, type ImageFormat, type ImageSource
 import { describeNoise, saveNoise } from './data/noise';
 import { prepareTrainingData, type Part, type TrainingData } from './data/prepare';
 import type { DataSet } from './data/types';
+import { dataFingerprint } from './dataFingerprint';
 import { countCorrect, createPredict, meanCrossEntropy } from './evaluate';
 import type { EventSink } from './eventStream';
 import { createMethod, methodOutputs } from './methods/registry';
@@ -29,7 +30,7 @@ import { createOptimizer } from './optimizers/registry';
 import { learningRateAt } from './optimizers/schedule';
 import { Problem } from './problem';
 import { robustAccuracies } from './robustness';
-import type { Runtime } from './runtimes';
+import type { Circumstances, Runtime } from './runtimes';
 import { scoresOf, selectiveAnswers, selectiveCurve } from './selective';
 import { describeSoftTargets } from './softTargets';
 import { createTrainStep, type StepInputs } from './step';
@@ -39,7 +40,7 @@ export interface TrainingRun {
   folder: string;
   config: RunConfig;
   dataSet: DataSet;
-  runtime: Runtime;
+  runtime: Runtime & Partial<Circumstances>;
   events: EventSink;
   /** Newest metrics of the device, where it has some. */
   deviceMetrics?: () => Record<string, number>;
@@ -75,6 +76,9 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
     device: run.runtime.device,
     steps,
     epochs: config.epochs,
+    versions: run.runtime.versions,
+    threads: run.runtime.threads,
+    data: dataFingerprint(dataSet),
     ...(run.resumeFrom ? { fromStep: progress.step } : {}),
   });
   if (data.noise) {

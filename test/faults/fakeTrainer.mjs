@@ -5,6 +5,7 @@
 //   ignore-sigterm  nor does SIGTERM
 //   grandchild      starts a process that ignores SIGINT and SIGTERM; its pid is in RUN/grandchild.pid
 //   fail            ends with code 3 and a message on standard error
+//   other-data      tells of another data set than usual
 //   refuse          finds every configuration at fault
 //   garbage         prints lines that are no events between its events
 import { spawn } from 'node:child_process';
@@ -54,6 +55,8 @@ function train(folder, resume) {
     device: 'none',
     steps,
     epochs: 2,
+    threads: 1,
+    data: behaviours.has('other-data') ? 'sha256:1' : 'sha256:0',
     ...(step > 0 && { fromStep: step }),
   });
   const next = () => {
