@@ -102,6 +102,20 @@ describe('the table of a sweep', () => {
     expect(rows[0]?.results['testAccuracyLast']).toBeNull();
   });
 
+  it('has one row for a setting that does not apply to some, and names none there', () => {
+    const { rows } = sweepTable([
+      cell({ startEpoch: 2, name: 'sat' }),
+      cell({ startEpoch: 3, name: 'sat' }),
+      cell({ name: 'erm', seed: 0 }),
+      cell({ name: 'erm', seed: 1 }),
+    ]);
+    expect(rows.map(({ settings }) => settings)).toEqual([
+      { startEpoch: 2, name: 'sat' },
+      { startEpoch: 3, name: 'sat' },
+      { name: 'erm' },
+    ]);
+  });
+
   it('names only settings that differ', () => {
     const method = { name: 'sat', alpha: 0.9 };
     const { rows } = sweepTable([
@@ -121,5 +135,6 @@ describe('a setting in words', () => {
     [{ name: 'sat', alpha: 0.9, startEpoch: 3 }, 'sat, alpha 0.9, startEpoch 3'],
     [{ type: 'gaussian', rate: 0.4 }, 'gaussian, rate 0.4'],
     [null, 'null'],
+    [undefined, '–'],
   ])('%j is %s', (value, words) => expect(settingWords(value)).toBe(words));
 });

@@ -101,6 +101,7 @@ function columnsOf(runs: readonly Run[]): Column[] {
 
 /** A value of a sweep in few words: `sat, alpha 0.9` for an object that chooses by name. */
 export function settingWords(value: unknown): string {
+  if (value === undefined) return '–';
   if (!isObject(value)) return typeof value === 'string' ? value : JSON.stringify(value);
   return Object.entries(value)
     .map(([key, inner]) => (key === 'name' || key === 'type' ? settingWords(inner) : `${key} ${settingWords(inner)}`))
