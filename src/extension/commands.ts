@@ -8,7 +8,6 @@ import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
 import { RuntimeGoneError } from '../lab/runtimePin';
 import { runsFolderOf } from '../lab/store';
-import type { SweepPlan } from '../lab/sweep';
 import { restoreRun, trashRun } from '../lab/trash';
 import { evaluationFiles } from '../protocol/evaluation';
 import { runFiles, type RunStatus } from '../protocol/run';
@@ -17,17 +16,20 @@ import type { Lab } from './lab';
 import type { PanelManager } from './panel';
 import { installRuntimeCommand, removeRuntimeCommand, showRuntimeCommand } from './runtime';
 import { createConfigFile, startFileCommand, startRunCommand, type Starter } from './startRun';
+import { sweepOf, type NamedSweep } from './sweeps';
+import type { SweepResults } from './sweepResults';
 import type { Node, RunsTree } from './tree';
 
 interface Parts extends Starter {
   tree: RunsTree;
   view: vscode.TreeView<Node>;
   panel: PanelManager;
+  results: SweepResults;
 }
 
 /** Registers every command of the manifest. An error is shown in words; nothing fails in silence. */
 export function registerCommands(parts: Parts): vscode.Disposable {
-  const { lab, sweeps, tree, view, panel, state } = parts;
+  const { lab, sweeps, tree, view, panel, results, state } = parts;
   const onEvaluation =
     (open: readonly RunStatus[], action: (one: OfRun<Evaluation>) => void | Promise<void>) =>
     async (node?: unknown) => {
@@ -84,6 +86,11 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       const runs = runsOfGroup(node);
       const sweep = runs ? await sweeps.unfinishedOf(runs) : await pickSweep(await sweeps.unfinished());
       if (sweep) await sweeps.start(sweep);
+    },
+    showSweepResults: async (node) => {
+      const [newest] = runsOfGroup(node) ?? [];
+      const sweep = newest ? sweepOf(newest) : await pickSweep(await sweeps.all());
+      if (sweep) await results.show(sweep);
     },
     delete: onRun(async (run) => {
       await trashRun(run);
@@ -217,9 +224,7 @@ function runsOfGroup(node: unknown): Run[] | undefined {
 }
 
 /** The only one, or the one that is chosen; its file and settings tell it from others of the same name. */
-async function pickSweep<T extends Pick<SweepPlan, 'group' | 'config' | 'settings'>>(
-  all: readonly T[],
-): Promise<T | undefined> {
+async function pickSweep<T extends NamedSweep>(all: readonly T[]): Promise<T | undefined> {
   const [only] = all;
   if (only === undefined) void vscode.window.showInformationMessage(vscode.l10n.t('There is no such sweep.'));
   if (all.length < 2) return only;
