@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { formatProblem, loadConfigFile, parseConfig, type ConfigCell } from '../lab/config';
 import { presetName, presetReference } from '../lab/presets';
+import { pinSchema } from '../protocol/run';
 import { UsageError } from './output';
 
 /** Options of the commands that start something from a configuration. */
@@ -19,6 +20,12 @@ export interface CalledConfig {
   cells: ConfigCell[];
   isSweep: boolean;
 }
+
+/** For runs that go on or are repeated: by default what computed them before does it again. */
+export const otherRuntime = new Option(
+  '--runtime <name>',
+  'what may compute it, in place of what did before; other numbers come of it',
+).choices(pinSchema.shape.runtime.options);
 
 export function withConfigArguments(command: Command): Command {
   return command

@@ -1,13 +1,16 @@
 import { Command } from 'commander';
-import { firstDifference, rerun, type Difference, type MetricDifference } from '../lab/rerun';
+import { differencesOf, firstDifference, rerun, type Difference, type MetricDifference } from '../lab/rerun';
 import type { Run } from '../lab/run';
 import { findRun } from '../lab/store';
+import type { Pin } from '../protocol/run';
+import { otherRuntime } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
 import { print } from './output';
 import { follow, refuseTwoOutputs } from './runCommand';
 import { describeRun } from './runsCommands';
 
 interface RerunOptions extends CommonOptions {
+  runtime?: Pin['runtime'];
   detach?: boolean;
   ndjson?: boolean;
 }
@@ -16,23 +19,30 @@ export function rerunCommand(): Command {
   return withCommonOptions(new Command('rerun'))
     .description('start a run with the very configuration of another, and say whether it gives the same numbers')
     .argument('<run>')
+    .addOption(otherRuntime)
     .option('--detach', 'return as soon as the run has started')
     .option('--ndjson', 'print the run’s events')
     .action(async (reference: string, options: RerunOptions) => {
       refuseTwoOutputs(options);
       const original = await findRun(runsFolder(options), reference);
-      const { run, differences } = await rerun(original, tools);
-      for (const { what, then, now } of differences) print.note(`differs: ${what}: ${then} then, ${now} now`);
+      const { run, differences } = await rerun(original, tools, options.runtime);
+      tell(differences);
       if (options.detach) {
         if (options.json) print.json({ ...describeRun(run), differences });
         else print.line(run.id);
         return;
       }
       process.exitCode = await follow(run, options);
-      const comparison = compare(original, run, differences);
+      const all = differencesOf(original, run);
+      tell(all.filter(({ what }) => !differences.some((known) => known.what === what)));
+      const comparison = compare(original, run, all);
       print.note(comparison.words);
-      if (options.json) print.json({ ...describeRun(run), differences, ...comparison.found });
+      if (options.json) print.json({ ...describeRun(run), differences: all, ...comparison.found });
     });
+}
+
+function tell(differences: readonly Difference[]): void {
+  for (const { what, then, now } of differences) print.note(`differs: ${what}: ${then} then, ${now} now`);
 }
 
 interface Comparison {
@@ -50,13 +60,9 @@ function compare(original: Run, run: Run, differences: readonly Difference[]): C
   }
   const { metric, step, first, second } = difference;
   const other = second === undefined ? 'nothing' : String(second);
-  const runtimes =
-    original.runtime === run.runtime
-      ? ''
-      : ` It was computed by ${original.runtime ?? '?'}, now by ${run.runtime ?? '?'}.`;
   const seen = differences.length > 0 ? ' What else differs is named above.' : '';
   return {
-    words: `Not the same numbers as ${original.id}: ${metric} at step ${step} was ${first}, is ${other}.${runtimes}${seen}`,
+    words: `Not the same numbers as ${original.id}: ${metric} at step ${step} was ${first}, is ${other}.${seen}`,
     found: { identical: false, firstDifference: difference },
   };
 }

@@ -7,6 +7,7 @@ import { formatDuration, formatMetric, metricWords } from '../lab/format';
 import { startRun } from '../lab/launch';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
+import { requireSound } from '../lab/trainerQueries';
 import { exitCodes, runFiles } from '../protocol/run';
 import { readConfig, withConfigArguments, type ConfigOptions } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
@@ -41,13 +42,14 @@ export function runCommand(): Command {
 
 async function launch(file: string | undefined, options: RunOptions): Promise<Run> {
   const name = options.name === undefined ? [] : [`name=${JSON.stringify(options.name)}`];
-  const { reference, cells, isSweep } = await readConfig(file, options, name);
+  const { reference, settings, cells, isSweep } = await readConfig(file, options, name);
   const [cell] = cells;
   if (isSweep || !cell) {
     throw new UsageError(`${file ?? reference} is a sweep of ${cells.length} runs. "sat sweep" runs it.`);
   }
+  await requireSound(tools, [cell.config]);
   return startRun(
-    { runsFolder: runsFolder(options), config: cell.config, configFile: reference, cell: cell.hash },
+    { runsFolder: runsFolder(options), config: cell.config, configFile: reference, settings, cell: cell.hash },
     tools,
   );
 }

@@ -8,8 +8,9 @@ import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
 import { findRun, listRuns } from '../lab/store';
 import { restoreRun, trashRun } from '../lab/trash';
-import { runFiles } from '../protocol/run';
+import { runFiles, type Pin } from '../protocol/run';
 import type { SelectiveFile } from '../protocol/selective';
+import { otherRuntime } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
 import { print, table } from './output';
 import { follow, refuseTwoOutputs } from './runCommand';
@@ -30,6 +31,7 @@ export function describeRun(run: Run): Record<string, unknown> {
     latest: Object.fromEntries([...run.series.keys()].map((metric) => [metric, run.latest(metric) ?? null])),
     best: Object.fromEntries([...run.series.keys()].map((metric) => [metric, run.best(metric) ?? null])),
     checkpoints: run.checkpoints,
+    start: run.start ?? null,
     selective: run.selectiveResult ?? null,
     record: record ?? null,
   };
@@ -131,6 +133,7 @@ export function stopCommand(): Command {
 
 interface ResumeOptions extends CommonOptions {
   checkpoint?: string;
+  runtime?: Pin['runtime'];
   detach?: boolean;
   ndjson?: boolean;
 }
@@ -140,14 +143,16 @@ export function resumeCommand(): Command {
     .description('go on with a run from its newest checkpoint')
     .argument('<run>')
     .option('--checkpoint <path>', 'the checkpoint to go on from: a file, or its name such as epoch-10')
+    .addOption(otherRuntime)
     .option('--detach', 'return as soon as the run has started')
     .option('--ndjson', 'print the run’s events')
     .action(async (reference: string, options: ResumeOptions) => {
       refuseTwoOutputs(options);
       const run = await findRun(runsFolder(options), reference);
-      const { checkpoint } = options;
+      const { checkpoint, runtime } = options;
       const named = checkpoint && join(run.folder, runFiles.checkpoints, `${checkpoint}.safetensors`);
-      await resumeRun(run, tools, named && existsSync(named) ? named : checkpoint && resolve(checkpoint));
+      const file = named && existsSync(named) ? named : checkpoint && resolve(checkpoint);
+      await resumeRun(run, tools, { checkpoint: file, runtime });
       if (!options.detach) process.exitCode = await follow(run, options);
       await run.refresh();
       if (options.json) print.json(describeRun(run));

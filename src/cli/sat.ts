@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { FaultError } from '../lab/trainerQueries';
 import { exitCodes } from '../protocol/run';
 import { dataCommand } from './data';
 import { evaluateCommand } from './evaluateCommand';
@@ -48,5 +49,6 @@ program()
       return;
     }
     print.error(error instanceof Error ? error.message : String(error));
-    process.exitCode = error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
+    const isWrongCall = error instanceof UsageError || error instanceof FaultError;
+    process.exitCode = isWrongCall ? exitCodes.usage : exitCodes.failed;
   });

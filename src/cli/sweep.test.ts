@@ -156,6 +156,36 @@ describe('sat sweep', { timeout: 60_000 }, () => {
     expect(readdirSync(join(runsFolder, '.sweeps'))).toEqual([]);
   });
 
+  it('shares its cells with another sweep at the same time: each is run once', async () => {
+    write(
+      { epochs: 2, sweep: { 'data.noise': [{ type: 'corrupted_label', rate: 0.4 }, null], seed: [1, 0] } },
+      'two.sat.json',
+    );
+    const both = ['grid.sat.json', 'two.sat.json'].map((name) => sat('sweep', name, '--jobs', '2', '--json'));
+    for (const ended of await Promise.all(both)) {
+      expect(ended.code).toBe(0);
+      expect(document(ended).cells.map(({ state }) => state)).toEqual(Array(4).fill('completed'));
+    }
+    expect(await listRuns(runsFolder)).toHaveLength(4);
+    expect(await trainers()).toBe(4);
+    expect(readdirSync(join(runsFolder, '.sweeps'))).toEqual([]);
+  });
+
+  it('that is stopped leaves the run of another one that it waits for', async () => {
+    write({ epochs: 2 }, 'one.sat.json');
+    const alone = start(['run', 'one.sat.json'], 'slow');
+    await until('a run', async () => running(await listRuns(runsFolder)).length === 1);
+    write({ epochs: 2, sweep: { seed: [0, 1] } });
+    const { child, told, ended } = start(['sweep', 'grid.sat.json']);
+    await until('the sweep', () => told.stderr.includes('2 runs'));
+    await sleep(500);
+    child.kill('SIGINT');
+    expect((await ended).code).toBe(130);
+    expect(running(await listRuns(runsFolder))).toHaveLength(1);
+    alone.child.kill('SIGINT');
+    await alone.ended;
+  });
+
   it('takes a preset, with settings by hand', async () => {
     const ended = await sat('sweep', '--preset', 'digits-noise-table-small', '--set', 'sweep=1');
     expect(ended.code).toBe(2);
@@ -170,6 +200,24 @@ describe('sat sweep', { timeout: 60_000 }, () => {
     const runs = await listRuns(runsFolder);
     expect(runs).toHaveLength(8);
     expect(runs[0]?.record).toMatchObject({ configFile: 'preset:digits-noise-table-small', config: { seed: 5 } });
+    // Enough to go on with the same sweep where only its runs are left.
+    expect(runs[0]?.record?.settings).toEqual(['seed=5']);
+  });
+
+  it.each([
+    ['sweep', 'grid.sat.json'],
+    ['sweep', '--preset', 'cifar10-noise-table'],
+    ['run', '--preset', 'cifar10-sat'],
+  ])('whose data are not there exits with 2, says so once and makes no run: sat %s %s %s', async (...args) => {
+    const { code, stdout, stderr } = await start(args, 'refuse').ended;
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toBe(`sat: ${args[1] === '--preset' ? 'cifar10' : 'digits'}: no files.\n`);
+    expect(existsSync(runsFolder)).toBe(false);
+  });
+
+  it('that is finished needs its data no more', async () => {
+    expect((await sat('sweep', 'grid.sat.json')).code).toBe(0);
+    expect((await start(['sweep', 'grid.sat.json'], 'refuse').ended).code).toBe(0);
   });
 
   it.each([
@@ -248,5 +296,7 @@ describe('sat rerun', { timeout: 30_000 }, () => {
       firstDifference: { metric: 'train/loss', step: 2, first: 0.5000000000000001, second: 0.5 },
       differences: [{ what: 'versions.sat-lab' }],
     });
+    const changed = await start(['rerun', second!.id], 'other-data').ended;
+    expect(changed.stderr).toContain('differs: data: sha256:0 then, sha256:1 now');
   });
 });

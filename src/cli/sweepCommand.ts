@@ -2,7 +2,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import { formatDuration, formatMetric } from '../lab/format';
 import { Sweep, sweepGroup, type SweepCell } from '../lab/sweep';
 import { claimSweep } from '../lab/sweepClaim';
-import { settingWords, sweepTable, type Spread, type SweepTable } from '../lab/sweepTable';
+import { sweepTable, tableWords } from '../lab/sweepTable';
+import { requireSound } from '../lab/trainerQueries';
 import { exitCodes } from '../protocol/run';
 import { readConfig, withConfigArguments, type ConfigOptions } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
@@ -21,15 +22,20 @@ export function sweepCommand(): Command {
       const { reference, settings, cells, isSweep } = await readConfig(file, options);
       if (!isSweep) throw new UsageError(`${file ?? reference} is no sweep: it has no "sweep". "sat run" starts it.`);
       const { jobs, json } = options;
-      const plan = { runsFolder: runsFolder(options), group: sweepGroup(reference, cells), config: reference, cells };
-      const release = await claimSweep(plan.runsFolder, { group: plan.group, config: reference, settings, jobs });
+      const group = sweepGroup(reference, cells);
+      const plan = { runsFolder: runsFolder(options), group, config: reference, settings, cells };
+      const sweep = await Sweep.open(plan, tools);
+      await requireSound(tools, sweep.waiting);
+      const release = await claimSweep(plan.runsFolder, { group, config: reference, settings, jobs });
       let finished = false;
       try {
-        const sweep = await Sweep.open(plan, tools);
         await follow(sweep, jobs);
         finished = sweep.finished;
         if (json) print.json(describeSweep(sweep));
-        else print.line(resultTable(sweepTable(sweep.cells)));
+        else {
+          const { head, rows } = tableWords(sweepTable(sweep.cells));
+          print.line(table(head, rows));
+        }
         process.exitCode = exitCodeOf(sweep);
       } finally {
         await release(finished);
@@ -139,21 +145,4 @@ function describeSweep({ plan, cells }: Sweep): Record<string, unknown> {
     })),
     ...sweepTable(cells),
   };
-}
-
-function resultTable({ columns, rows }: SweepTable): string {
-  const paths = Object.keys(rows[0]?.settings ?? {});
-  const body = rows.map(({ settings, results, n }) => [
-    ...paths.map((path) => settingWords(settings[path])),
-    ...columns.map(({ key }) => spreadWords(results[key] ?? null)),
-    String(n),
-  ]);
-  return table([...paths, ...columns.map(({ title }) => title), 'n'], body);
-}
-
-/** "87.4 ± 0.3 %" */
-function spreadWords(spread: Spread | null): string {
-  if (!spread) return '–';
-  const percent = (value: number) => (value * 100).toFixed(1);
-  return `${percent(spread.mean)}${spread.sd === null ? '' : ` ± ${percent(spread.sd)}`} %`;
 }

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { restoreEvaluation, stopEvaluation, trashEvaluation, type Evaluation } from '../lab/evaluate';
 import { resumeRun } from '../lab/launch';
-import { rerun, type Difference } from '../lab/rerun';
+import { differencesOf, rerun, rerunCommandLine, untilBegun, type Difference } from '../lab/rerun';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
+import { RuntimeGoneError } from '../lab/runtimePin';
 import { runsFolderOf } from '../lab/store';
 import { restoreRun, trashRun } from '../lab/trash';
 import { evaluationFiles } from '../protocol/evaluation';
@@ -14,22 +15,21 @@ import { evaluateCommand, evaluationName, resumeEvaluation, type Target } from '
 import type { Lab } from './lab';
 import type { PanelManager } from './panel';
 import { installRuntimeCommand, removeRuntimeCommand, showRuntimeCommand } from './runtime';
-import { createConfigFile, startFileCommand, startRunCommand } from './startRun';
-import type { Sweeps } from './sweeps';
+import { createConfigFile, startFileCommand, startRunCommand, type Starter } from './startRun';
+import { sweepOf, type NamedSweep } from './sweeps';
+import type { SweepResults } from './sweepResults';
 import type { Node, RunsTree } from './tree';
 
-interface Parts {
-  lab: Lab;
-  sweeps: Sweeps;
+interface Parts extends Starter {
   tree: RunsTree;
   view: vscode.TreeView<Node>;
   panel: PanelManager;
-  state: vscode.Memento;
+  results: SweepResults;
 }
 
 /** Registers every command of the manifest. An error is shown in words; nothing fails in silence. */
 export function registerCommands(parts: Parts): vscode.Disposable {
-  const { lab, sweeps, tree, view, panel, state } = parts;
+  const { lab, sweeps, tree, view, panel, results, state } = parts;
   const onEvaluation =
     (open: readonly RunStatus[], action: (one: OfRun<Evaluation>) => void | Promise<void>) =>
     async (node?: unknown) => {
@@ -51,10 +51,10 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     panel.add(lab.get(run.folder) ?? run);
   };
   const commands: Record<string, (...args: unknown[]) => void | Promise<void>> = {
-    startRun: async () => started(await startRunCommand(lab, sweeps, state)),
+    startRun: async () => started(await startRunCommand(parts)),
     startRunFromFile: async (uri) => {
       const file = uri instanceof vscode.Uri ? uri : vscode.window.activeTextEditor?.document.uri;
-      if (file?.fsPath.endsWith('.sat.json')) return started(await startFileCommand(lab, sweeps, file));
+      if (file?.fsPath.endsWith('.sat.json')) return started(await startFileCommand(parts, file));
       void vscode.window.showInformationMessage(vscode.l10n.t('Open a *.sat.json file first.'));
     },
     createConfigFile: () => createConfigFile(),
@@ -65,23 +65,32 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       panel.open(runs.length > 0 ? runs : undefined);
     },
     stop: onRun((run) => withProgress(vscode.l10n.t('Stopping {0}', run.name), async () => stopRun(run))),
-    resume: onRun((run) => resumeRun(run, lab.tools)),
-    rerun: onRun(async (run) => {
-      const again = await rerun(run, lab.tools);
-      await started(again.run);
-      sayDifferences(run, again.differences);
-    }),
+    resume: onRun((run) => withRuntime((runtime) => resumeRun(run, lab.tools, { runtime }))),
+    rerun: onRun((run) =>
+      withRuntime(async (runtime) => {
+        const again = await rerun(run, lab.tools, runtime);
+        await started(again.run);
+        await untilBegun(again.run);
+        sayDifferences(run, differencesOf(run, again.run));
+      }),
+    ),
     stopSweep: async (node) => {
-      const group = sweepOf(node)?.group ?? (await pickOne(sweeps.running.map(({ plan }) => plan.group)));
-      if (group) await withProgress(vscode.l10n.t('Stopping {0}', group), () => sweeps.stop(group));
+      const runs = runsOfGroup(node);
+      const picked = runs ? undefined : await pickSweep(sweeps.running.map((sweep) => ({ ...sweep.plan, sweep })));
+      const chosen = runs ? sweeps.runningOf(runs) : picked ? [picked.sweep] : [];
+      for (const sweep of chosen) {
+        await withProgress(vscode.l10n.t('Stopping {0}', sweep.plan.group), () => sweep.stop());
+      }
     },
     resumeSweep: async (node) => {
-      const unfinished = await sweeps.unfinished();
-      const named = sweepOf(node);
-      const group = named?.group ?? (await pickOne(unfinished.map((sweep) => sweep.group)));
-      // A sweep that was copied here has left no note beside its runs; its file says as much.
-      const sweep = unfinished.find((one) => one.group === group) ?? named?.fromRuns;
+      const runs = runsOfGroup(node);
+      const sweep = runs ? await sweeps.unfinishedOf(runs) : await pickSweep(await sweeps.unfinished());
       if (sweep) await sweeps.start(sweep);
+    },
+    showSweepResults: async (node) => {
+      const [newest] = runsOfGroup(node) ?? [];
+      const sweep = newest ? sweepOf(newest) : await pickSweep(await sweeps.all());
+      if (sweep) await results.show(sweep);
     },
     delete: onRun(async (run) => {
       await trashRun(run);
@@ -98,7 +107,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     }),
     revealFolder: onRun((run) => void vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(run.folder))),
     copyAsCommand: onRun(async (run) => {
-      await vscode.env.clipboard.writeText(commandLine(run));
+      await vscode.env.clipboard.writeText(rerunCommandLine(run));
       vscode.window.setStatusBarMessage(vscode.l10n.t('Copied the sat command'), 3000);
     }),
     showLog: onRun(async (run) => {
@@ -208,22 +217,23 @@ async function pickEvaluation(lab: Lab, open: readonly RunStatus[]): Promise<OfR
   return (await vscode.window.showQuickPick(items, { placeHolder }))?.one;
 }
 
-/** The sweep that a group of the tree stands for, and how its newest run says to go on with it. */
-function sweepOf(node: unknown) {
+/** The runs of a group in the tree; undefined for anything else. */
+function runsOfGroup(node: unknown): Run[] | undefined {
   if (typeof node !== 'object' || node === null || !('kind' in node) || node.kind !== 'group') return undefined;
-  const { label, runs } = node as Extract<Node, { kind: 'group' }>;
-  const [newest] = runs;
-  const config = newest?.record?.configFile;
-  const fromRuns = newest && config ? { config, settings: [], runsFolder: runsFolderOf(newest) } : undefined;
-  return { group: label, fromRuns };
+  return (node as Extract<Node, { kind: 'group' }>).runs;
 }
 
-/** The only one, or the one that is chosen. */
-async function pickOne(groups: readonly string[]): Promise<string | undefined> {
-  if (groups.length > 1) return vscode.window.showQuickPick(groups, { placeHolder: vscode.l10n.t('Which sweep?') });
-  const [only] = groups;
+/** The only one, or the one that is chosen; its file and settings tell it from others of the same name. */
+async function pickSweep<T extends NamedSweep>(all: readonly T[]): Promise<T | undefined> {
+  const [only] = all;
   if (only === undefined) void vscode.window.showInformationMessage(vscode.l10n.t('There is no such sweep.'));
-  return only;
+  if (all.length < 2) return only;
+  const items = all.map((sweep) => ({
+    label: sweep.group,
+    description: [sweep.config, ...sweep.settings].join(' '),
+    sweep,
+  }));
+  return (await vscode.window.showQuickPick(items, { placeHolder: vscode.l10n.t('Which sweep?') }))?.sweep;
 }
 
 /** What may keep a repeated run from giving the same numbers; nothing when all is as it was. */
@@ -242,16 +252,20 @@ async function pickRun(lab: Lab): Promise<Run | undefined> {
   return (await vscode.window.showQuickPick(items, { placeHolder: vscode.l10n.t('Which run?') }))?.run;
 }
 
-async function withProgress(title: string, task: () => Promise<void>): Promise<void> {
-  await vscode.window.withProgress({ location: { viewId: 'satLab.runs' }, title }, task);
+/** Does what needs the runtime of before; where that is gone, asks whether another may take its place. */
+async function withRuntime(task: (runtime?: 'auto') => Promise<void>): Promise<void> {
+  try {
+    await task();
+  } catch (error) {
+    if (!(error instanceof RuntimeGoneError)) throw error;
+    const install = vscode.l10n.t('Install TensorFlow');
+    const another = vscode.l10n.t('Use Another Runtime');
+    const answer = await vscode.window.showWarningMessage(error.message, install, another);
+    if (answer === install) await vscode.commands.executeCommand('satLab.installRuntime');
+    if (answer === another) await task('auto');
+  }
 }
 
-/** How to get this run again on the command line. */
-function commandLine(run: Run): string {
-  const quoted = (text: string) => `'${text.replace(/'/g, `'\\''`)}'`;
-  const { configFile } = run.record ?? {};
-  const runs = `--runs ${quoted(runsFolderOf(run))}`;
-  if (configFile) return `sat run ${quoted(configFile)} ${runs}`;
-  const config = JSON.stringify(run.record?.config ?? {});
-  return `printf %s ${quoted(config)} > run.sat.json && sat run run.sat.json ${runs}`;
+async function withProgress(title: string, task: () => Promise<void>): Promise<void> {
+  await vscode.window.withProgress({ location: { viewId: 'satLab.runs' }, title }, task);
 }

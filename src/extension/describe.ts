@@ -44,7 +44,7 @@ export function bestWords(run: Run): string {
 /** Runs that belong together: of one sweep, else of one configuration file, else of one day. */
 export function groupOf(run: Run): { key: string; label: string } {
   const { record } = run;
-  if (record?.group) return { key: `group ${record.group}`, label: record.group };
+  if (record?.group) return { key: `group ${record.group} ${record.configFile ?? ''}`, label: record.group };
   if (record?.configFile) {
     return { key: `file ${record.configFile}`, label: record.configFile.split(/[\\/]/).at(-1) ?? record.configFile };
   }

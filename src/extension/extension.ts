@@ -2,10 +2,12 @@ import { performance } from 'node:perf_hooks';
 import * as vscode from 'vscode';
 import { registerCommands } from './commands';
 import { ConfigLanguage } from './configLanguage';
+import { DataFolders } from './dataFolders';
 import { Lab } from './lab';
 import { Notifications } from './notifications';
 import { PanelManager } from './panel';
 import { StatusBar } from './statusBar';
+import { SweepResults } from './sweepResults';
 import { Sweeps } from './sweeps';
 import { RunsTree } from './tree';
 
@@ -22,6 +24,8 @@ export function activate(context: vscode.ExtensionContext): SatLabApi {
   const sweeps = new Sweeps(lab);
   const tree = new RunsTree(lab, sweeps);
   const view = vscode.window.createTreeView('satLab.runs', { treeDataProvider: tree, canSelectMany: true });
+  const results = new SweepResults(sweeps);
+  const dataFolders = new DataFolders(context.globalState);
   const panel = new PanelManager(context.extensionUri, lab);
   context.subscriptions.push(
     lab,
@@ -32,7 +36,8 @@ export function activate(context: vscode.ExtensionContext): SatLabApi {
     new StatusBar(lab, sweeps),
     new Notifications(lab, (run) => panel.shows(run)),
     new ConfigLanguage(),
-    registerCommands({ lab, sweeps, tree, view, panel, state: context.workspaceState }),
+    results,
+    registerCommands({ lab, sweeps, dataFolders, tree, view, panel, results, state: context.workspaceState }),
   );
   // The status bar and notifications need the runs also when the tree is not in view; reading them waits its turn.
   setImmediate(() => {

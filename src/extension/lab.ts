@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import { listDataSets, type DataCheck } from '../lab/trainerQueries';
+import { listDataSets, requireSound, type DataCheck } from '../lab/trainerQueries';
 import type { Tools } from '../lab/launch';
 import type { Run } from '../lab/run';
 import { findRunsFolder } from '../lab/runsFolder';
 import { RunsWatcher } from '../lab/watch';
+import type { RunConfig } from '../protocol/config';
 
 /** The window's view of all runs: follows the runs folders of every workspace folder, and tells of changes. */
 export class Lab implements vscode.Disposable {
@@ -77,6 +78,13 @@ export class Lab implements vscode.Disposable {
 
   dataSets(): Promise<DataCheck[]> {
     return listDataSets(this.tools.node, join(this.tools.dist, 'trainer.js'));
+  }
+
+  /** Looks whether runs can start: data, noise, model, runtime. @throws FaultError when they cannot */
+  async requireSound(configs: readonly RunConfig[]): Promise<void> {
+    const title = vscode.l10n.t('Looking at the data');
+    const options = { location: vscode.ProgressLocation.Window, title };
+    await vscode.window.withProgress(options, () => requireSound(this.tools, configs));
   }
 
   dispose(): void {

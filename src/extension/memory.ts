@@ -42,3 +42,17 @@ export function lastEvaluationChoices(state: vscode.Memento): EvaluationChoices 
 export async function rememberEvaluationChoices(state: vscode.Memento, choices: EvaluationChoices): Promise<void> {
   await state.update(evaluationChoicesKey, choices);
 }
+
+const dataFoldersSchema = z.record(z.string(), z.string());
+
+const dataFoldersKey = 'satLab.dataFolders';
+
+/** Where data sets were found that are not found by themselves, by name. @param state of the machine, not of a workspace */
+export function knownDataFolders(state: vscode.Memento): Record<string, string> {
+  const stored = dataFoldersSchema.safeParse(state.get(dataFoldersKey));
+  return stored.success ? stored.data : {};
+}
+
+export async function rememberDataFolder(state: vscode.Memento, dataSet: string, folder: string): Promise<void> {
+  await state.update(dataFoldersKey, { ...knownDataFolders(state), [dataSet]: folder });
+}

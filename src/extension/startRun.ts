@@ -1,22 +1,19 @@
 import * as vscode from 'vscode';
 import { formatProblem, loadConfigFile, resolveConfig } from '../lab/config';
+import { dataSources } from '../lab/dataDownload/sources';
 import { describeConfig } from '../lab/labels';
 import { startRun } from '../lab/launch';
-import { listPresets, presetReference } from '../lab/presets';
+import { listPresets, presetName, presetReference } from '../lab/presets';
 import type { Run } from '../lab/run';
+import { startConfig, type StartAnswers } from '../lab/startRun';
+import { FaultError } from '../lab/trainerQueries';
+import { dataSchema, type DataSetName } from '../protocol/data';
 import { methodTitles, type MethodName } from '../protocol/methods';
+import type { DataFolders } from './dataFolders';
 import type { Lab } from './lab';
 import { lastChoices, rememberChoices, type Choices } from './memory';
 import { askStep, back, type Step } from './quickPickSteps';
 import type { Sweeps } from './sweeps';
-
-/** One answer to each question. */
-interface Answers {
-  dataSet: string;
-  rate: number;
-  method: string;
-  epochs: number;
-}
 
 const steps = 4;
 
@@ -46,62 +43,94 @@ export async function trusted(
   return false;
 }
 
+/** What starting a run takes. */
+export interface Starter {
+  lab: Lab;
+  sweeps: Sweeps;
+  dataFolders: DataFolders;
+  /** Of the workspace. */
+  state: vscode.Memento;
+}
+
 /** "SAT: Start Run": four short questions, each with a sensible answer on top. */
-export async function startRunCommand(lab: Lab, sweeps: Sweeps, state: vscode.Memento): Promise<Run | undefined> {
+export async function startRunCommand(starter: Starter): Promise<Run | undefined> {
   if (!(await trusted())) return undefined;
   const folder = await workspaceFolder();
   if (!folder) return undefined;
-  const answers = await ask(lab, lastChoices(state));
+  const { lab, state } = starter;
+  const answers = await ask(starter, lastChoices(state));
   if (!answers) return undefined;
-  if ('preset' in answers) return startReference(lab, sweeps, folder, presetReference(answers.preset));
+  if ('preset' in answers) return startReference(starter, folder, presetReference(answers.preset));
   await rememberChoices(state, answers.choices);
-  const config = configOf(answers.choices);
+  const config = startConfig(answers.choices);
   if (answers.action === 'edit') {
     await editAsFile(config);
     return undefined;
   }
-  return startRun({ runsFolder: lab.runsFolderOf(folder), config: resolveConfig(config) }, lab.tools);
+  const resolved = resolveConfig(config);
+  await lab.requireSound([resolved]);
+  return startRun({ runsFolder: lab.runsFolderOf(folder), config: resolved }, lab.tools);
 }
 
 /** Starts what a `*.sat.json` file asks for, a run or a sweep. @throws Error in words when it is not sound */
-export async function startFileCommand(lab: Lab, sweeps: Sweeps, file: vscode.Uri): Promise<Run | undefined> {
+export async function startFileCommand(starter: Starter, file: vscode.Uri): Promise<Run | undefined> {
   if (!(await trusted())) return undefined;
   await vscode.workspace.textDocuments.find(({ uri }) => uri.toString() === file.toString())?.save();
   const folder = vscode.workspace.getWorkspaceFolder(file) ?? (await workspaceFolder());
-  return folder && startReference(lab, sweeps, folder, file.fsPath);
+  return folder && startReference(starter, folder, file.fsPath);
 }
 
-/** @param reference a file's path or `preset:NAME` @returns the run; undefined when it was a sweep that was started */
+/**
+ * Starts a file or a preset. Where the data are not there, the folder of the last time is tried, then one is asked for.
+ * @param reference a file's path or `preset:NAME`
+ * @returns the run; undefined when it was a sweep that was started, or nothing
+ */
 async function startReference(
-  lab: Lab,
-  sweeps: Sweeps,
+  starter: Starter,
   folder: vscode.WorkspaceFolder,
   reference: string,
 ): Promise<Run | undefined> {
-  const result = await loadConfigFile(reference);
+  const { dataFolders } = starter;
+  const file = presetName(reference) === undefined ? vscode.Uri.file(reference) : undefined;
+  let root: string | undefined;
+  for (;;) {
+    try {
+      return await startWithData(starter, folder, reference, root);
+    } catch (error) {
+      const dataSet = error instanceof FaultError ? error.dataSet : undefined;
+      if (!(error instanceof Error) || dataSet === undefined) throw error;
+      const known = root === undefined ? dataFolders.known(dataSet) : undefined;
+      root = known ?? (await dataFolders.pickAfter(error.message, dataSet, file));
+      if (root === undefined) return undefined;
+    }
+  }
+}
+
+/** @param root in place of what the configuration says */
+async function startWithData(
+  { lab, sweeps, dataFolders }: Starter,
+  folder: vscode.WorkspaceFolder,
+  reference: string,
+  root: string | undefined,
+): Promise<Run | undefined> {
+  const settings = root === undefined ? [] : [`data.root=${root}`];
+  const result = await loadConfigFile(reference, settings);
   if (!result.ok) throw new Error(result.problems.map(formatProblem).join('; '));
   const runsFolder = lab.runsFolderOf(folder);
   const [cell] = result.cells;
-  if (result.isSweep || !cell) {
-    await sweeps.start({ config: reference, settings: [], runsFolder });
+  if (!cell) return undefined;
+  const remember = async () => {
+    if (root !== undefined) await dataFolders.remember(cell.config.data.name, root);
+  };
+  if (result.isSweep) {
+    await sweeps.start({ config: reference, settings, runsFolder });
+    await remember();
     return undefined;
   }
-  return startRun({ runsFolder, config: cell.config, configFile: reference, cell: cell.hash }, lab.tools);
-}
-
-function configOf({ dataSet, rate, method, epochs }: Answers) {
-  // The data set and the method come from lists made of the schema's own names; resolveConfig checks them again.
-  return {
-    method:
-      method === 'sat'
-        ? { name: 'sat' as const, startEpoch: Math.max(1, Math.round(epochs * 0.075)) }
-        : { name: 'erm' as const },
-    data: {
-      name: dataSet as 'digits',
-      ...(rate > 0 ? { noise: { type: 'corrupted_label' as const, rate } } : {}),
-    },
-    epochs,
-  };
+  await lab.requireSound([cell.config]);
+  await remember();
+  const { config, hash } = cell;
+  return startRun({ runsFolder, config, configFile: reference, settings, cell: hash }, lab.tools);
 }
 
 async function editAsFile(config: object): Promise<void> {
@@ -118,15 +147,15 @@ async function editAsFile(config: object): Promise<void> {
 
 /** Makes a configuration file with every common setting, and opens it. */
 export async function createConfigFile(): Promise<void> {
-  await editAsFile(configOf({ dataSet: 'digits', rate: 0.4, method: 'sat', epochs: 40 }));
+  await editAsFile(startConfig({ dataSet: 'digits', rate: 0.4, method: 'sat', epochs: 40 }));
 }
 
-type Outcome = { choices: Answers; action: Start['action'] } | { preset: string } | undefined;
+type Outcome = { choices: StartAnswers; action: Start['action'] } | { preset: string } | undefined;
 
-async function ask(lab: Lab, last: Choices): Promise<Outcome> {
+async function ask(starter: Starter, last: Choices): Promise<Outcome> {
   const title = vscode.l10n.t('Start Run');
-  const dataSets = lab.dataSets();
-  const answers: Answers = { dataSet: 'digits', rate: 0.4, method: 'sat', epochs: 40 };
+  const dataSets = starter.lab.dataSets();
+  const answers: StartAnswers = { dataSet: 'digits', rate: 0.4, method: 'sat', epochs: 40 };
   let action: Start['action'] = 'start';
   /** Asks one question, and keeps its answer. */
   const question = async <T>(step: number, what: Question<T>, keep: (answer: T) => void) => {
@@ -135,7 +164,15 @@ async function ask(lab: Lab, last: Choices): Promise<Outcome> {
     return answer;
   };
   const questions = [
-    () => question(1, dataSetStep(dataSets, last), (dataSet) => (answers.dataSet = dataSet)),
+    async () => {
+      const chosen = await askStep({ title, step: 1, totalSteps: steps, ...dataSetStep(starter, dataSets, last) });
+      if (typeof chosen !== 'string') return chosen;
+      const isThere = (await dataSets).some(({ name, ok }) => name === chosen && ok);
+      const root = isThere ? undefined : await findFolder(starter, chosen);
+      if (!isThere && root === undefined) return again;
+      [answers.dataSet, answers.root] = [chosen, root];
+      return chosen;
+    },
     () => question(2, rateStep(last), (rate) => (answers.rate = rate)),
     () => question(3, methodStep(last), (method) => (answers.method = method)),
     () => question(4, lastStep(answers, last), (start) => ([answers.epochs, action] = [start.epochs, start.action])),
@@ -145,6 +182,7 @@ async function ask(lab: Lab, last: Choices): Promise<Outcome> {
     if (!next) return { choices: answers, action };
     const answer = await next();
     if (answer === undefined) return undefined;
+    if (answer === again) continue;
     if (answer === fromPreset) {
       const preset = await askStep({ title, step: 2, totalSteps: 2, ...presetStep() });
       if (preset === undefined) return undefined;
@@ -157,24 +195,67 @@ async function ask(lab: Lab, last: Choices): Promise<Outcome> {
 
 type Question<T> = Pick<Step<T>, 'placeholder' | 'items' | 'preferred'>;
 
-/** In the place of a data set: an experiment that is described already. */
-const fromPreset = 'from a preset';
+const dataSetNames = dataSchema.options.map(({ shape }) => shape.name.value);
 
-function dataSetStep(dataSets: ReturnType<Lab['dataSets']>, last: Choices): Question<string> {
+/** In the place of a data set: an experiment that is described already. */
+const fromPreset = Symbol('from a preset');
+
+/** In the place of an answer: the same question once more. */
+const again = Symbol('again');
+
+/**
+ * The folder of a data set that is not found by itself: that of the last time, or the one that is chosen, once its files
+ * were found there.
+ * @returns undefined when that was given up
+ */
+async function findFolder({ lab, dataFolders }: Starter, dataSet: DataSetName): Promise<string | undefined> {
+  let root = dataFolders.known(dataSet) ?? (await dataFolders.pick(dataSet));
+  while (root !== undefined) {
+    try {
+      await lab.requireSound([resolveConfig({ data: { name: dataSet, root } })]);
+      await dataFolders.remember(dataSet, root);
+      return root;
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      root = await dataFolders.pickAfter(error.message, dataSet);
+    }
+  }
+  return undefined;
+}
+
+function dataSetStep(
+  { dataFolders }: Starter,
+  dataSets: ReturnType<Lab['dataSets']>,
+  last: Choices,
+): Question<DataSetName | typeof fromPreset> {
   const presets = {
     label: `$(beaker) ${vscode.l10n.t('From a Preset')}`,
     description: vscode.l10n.t('an experiment of the paper, or a small form of one'),
     value: fromPreset,
-  };
-  const items = dataSets.then((all) => [
-    ...all.filter(({ ok }) => ok).map(({ name, message }) => ({ label: name, description: message, value: name })),
-    presets,
-  ]);
+  } as const;
+  const items = dataSets.then((all) => {
+    const ready = new Map(all.flatMap(({ name, ok, message }) => (ok ? [[name, message]] : [])));
+    const item = (name: DataSetName) => ({ label: name, description: ready.get(name) ?? '', value: name });
+    return [
+      ...dataSetNames.filter((name) => ready.has(name)).map(item),
+      presets,
+      ...dataSetNames.filter((name) => !ready.has(name)).map((name) => missingItem(name, dataFolders)),
+    ];
+  });
   return {
     placeholder: vscode.l10n.t('Data set'),
     items,
-    preferred: last.dataSet ?? 'digits',
+    preferred: dataSetNames.find((name) => name === last.dataSet) ?? 'digits',
   };
+}
+
+/** A data set whose files are not found by themselves. */
+function missingItem(name: DataSetName, dataFolders: DataFolders) {
+  const known = dataFolders.known(name);
+  if (known !== undefined) return { label: name, description: vscode.l10n.t('in {0}', known), value: name };
+  const choose = vscode.l10n.t('choose the folder with its files…');
+  const download = vscode.l10n.t('“sat data download {0}” gets them', name);
+  return { label: name, description: name in dataSources ? `${choose} ${download}` : choose, value: name };
 }
 
 function presetStep(): Question<string> {
@@ -214,8 +295,8 @@ function methodStep(last: Choices): Question<MethodName> {
 
 type Start = { epochs: number; action: 'start' | 'edit' };
 
-function lastStep(answers: Answers, last: Choices): Question<Start> {
-  const what = describeConfig(resolveConfig(configOf({ ...answers, epochs: 40 })));
+function lastStep(answers: StartAnswers, last: Choices): Question<Start> {
+  const what = describeConfig(resolveConfig(startConfig({ ...answers, epochs: 40 })));
   const lengths = [...new Set([last.epochs ?? 40, 40, 10, 100])];
   const start = lengths.map((epochs) => ({
     label: `$(play) ${vscode.l10n.t('Start')}`,

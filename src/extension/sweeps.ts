@@ -1,12 +1,24 @@
 import * as vscode from 'vscode';
 import { formatProblem, loadConfigFile } from '../lab/config';
-import { Sweep, sweepGroup } from '../lab/sweep';
-import { claimSweep, leaveSweep, unfinishedSweeps, type SweepCall } from '../lab/sweepClaim';
+import type { Run } from '../lab/run';
+import { runsFolderOf } from '../lab/store';
+import { Sweep, sweepGroup, type SweepCell } from '../lab/sweep';
+import { claimSweep, leaveSweep, sweepFile, unfinishedSweeps, type SweepCall } from '../lab/sweepClaim';
 import type { Lab } from './lab';
 
 /** What to sweep, and where its runs go. */
 export interface SweepStart extends Pick<SweepCall, 'config' | 'settings'> {
   runsFolder: string;
+}
+
+/** A sweep, and what its runs are filed under. */
+export interface NamedSweep extends SweepStart {
+  group: string;
+}
+
+/** A sweep that can be gone on with. */
+interface Unfinished extends NamedSweep {
+  interrupted: boolean;
 }
 
 /** The process of a window that was reloaded may live a little longer than the window, in milliseconds. */
@@ -17,13 +29,17 @@ const secondLook = 15_000;
  * over what still runs.
  */
 export class Sweeps implements vscode.Disposable {
+  /** By what tells one sweep from another: two files may file their runs under one name. */
   private readonly active = new Map<string, Sweep>();
   private readonly emitter = new vscode.EventEmitter<void>();
+  private readonly endEmitter = new vscode.EventEmitter<Sweep>();
   private readonly offered = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
 
   /** A sweep began, ended, or one of its cells changed. */
   readonly onDidChange = this.emitter.event;
+  /** The work on a sweep came to its end, or was stopped. */
+  readonly onDidEnd = this.endEmitter.event;
 
   constructor(private readonly lab: Lab) {}
 
@@ -32,42 +48,62 @@ export class Sweeps implements vscode.Disposable {
     return [...this.active.values()];
   }
 
-  isRunning(group: string): boolean {
-    return this.active.has(group);
+  /** Those at work that some runs are of. */
+  runningOf(runs: readonly Run[]): Sweep[] {
+    const keys = keysOf(runs);
+    return [...this.active].flatMap(([key, sweep]) => (keys.has(key) ? [sweep] : []));
   }
 
-  /** Begins a sweep, or goes on with it. @throws Error in words when it is not sound, or another process works on it */
-  async start({ config, settings, runsFolder }: SweepStart): Promise<void> {
-    const result = await loadConfigFile(config, settings);
-    if (!result.ok) throw new Error(result.problems.map(formatProblem).join('; '));
-    const group = sweepGroup(config, result.cells);
+  /** Those that the runs of this window are of, or that are at work. */
+  async all(): Promise<NamedSweep[]> {
+    await this.lab.load();
+    const sweeps = [...this.running.map(({ plan }) => plan), ...this.lab.runs.flatMap((run) => sweepOf(run) ?? [])];
+    return [...new Map(sweeps.map((sweep) => [sweepFile(sweep.runsFolder, sweep), sweep])).values()];
+  }
+
+  /** The cells of a sweep with what fills them, at work or not. @throws Error in words when its file is not sound */
+  async cellsOf(sweep: SweepStart): Promise<readonly SweepCell[]> {
+    const active = this.active.get(sweepFile(sweep.runsFolder, sweep));
+    return (active ?? (await this.open(sweep))).cells;
+  }
+
+  /**
+   * Begins a sweep, or goes on with it.
+   * @throws FaultError when its runs cannot start, Error in words when it is not sound or another process works on it
+   */
+  async start(start: SweepStart): Promise<void> {
+    const sweep = await this.open(start);
+    const { config, settings, runsFolder } = start;
+    const { group } = sweep.plan;
     const jobs = Math.max(1, vscode.workspace.getConfiguration('satLab').get<number>('sweepJobs', 1));
+    await this.lab.requireSound(sweep.waiting);
     const release = await claimSweep(runsFolder, { group, config, settings, jobs });
-    let sweep: Sweep;
-    try {
-      sweep = await Sweep.open({ runsFolder, group, config, cells: result.cells }, this.lab.tools);
-    } catch (error) {
-      await release(false);
-      throw error;
-    }
-    this.active.set(group, sweep);
+    this.active.set(sweepFile(runsFolder, sweep.plan), sweep);
     this.emitter.fire();
     void this.work(sweep, jobs, release);
   }
 
-  /** Stops what runs of a sweep, and starts nothing more of it. */
-  async stop(group: string): Promise<void> {
-    await this.active.get(group)?.stop();
-  }
-
   /** All that can be gone on with in the folders of this window. */
-  async unfinished(): Promise<(SweepStart & { group: string; interrupted: boolean })[]> {
+  async unfinished(): Promise<Unfinished[]> {
     const inFolders = await Promise.all(
       this.lab.runsFolders.map(async (runsFolder) =>
         (await unfinishedSweeps(runsFolder)).map((sweep) => ({ ...sweep, runsFolder })),
       ),
     );
     return inFolders.flat();
+  }
+
+  /**
+   * What can be gone on with of the sweeps that some runs are of. A sweep that was copied here has left no note beside
+   * its runs, but they know its file and its settings.
+   */
+  async unfinishedOf(runs: readonly Run[]): Promise<SweepStart | undefined> {
+    const keys = keysOf(runs);
+    const unfinished = await this.unfinished();
+    const noted = unfinished.find((sweep) => keys.has(sweepFile(sweep.runsFolder, sweep)));
+    // Runs of earlier versions do not know their settings.
+    const namesake = unfinished.find(({ group }) => runs.some(({ record }) => record?.group === group));
+    return noted ?? namesake ?? runs.map(sweepOf).find((start) => start !== undefined);
   }
 
   /** Asks once for each interrupted sweep whether to go on with it. */
@@ -80,19 +116,27 @@ export class Sweeps implements vscode.Disposable {
   dispose(): void {
     clearTimeout(this.timer);
     this.emitter.dispose();
+    this.endEmitter.dispose();
+  }
+
+  private async open({ config, settings, runsFolder }: SweepStart): Promise<Sweep> {
+    const result = await loadConfigFile(config, settings);
+    if (!result.ok) throw new Error(result.problems.map(formatProblem).join('; '));
+    const { cells } = result;
+    return Sweep.open({ runsFolder, group: sweepGroup(config, cells), config, settings, cells }, this.lab.tools);
   }
 
   private async offer(): Promise<void> {
     if (!vscode.workspace.isTrusted) return;
     for (const sweep of await this.unfinished()) {
-      const key = JSON.stringify([sweep.runsFolder, sweep.config, sweep.settings]);
+      const key = sweepFile(sweep.runsFolder, sweep);
       if (!sweep.interrupted || this.offered.has(key)) continue;
       this.offered.add(key);
       void this.ask(sweep);
     }
   }
 
-  private async ask(sweep: SweepStart & { group: string }): Promise<void> {
+  private async ask(sweep: Unfinished): Promise<void> {
     const resume = vscode.l10n.t('Resume Sweep');
     const message = vscode.l10n.t('{0} was interrupted. What has run is kept.', sweep.group);
     const answer = await vscode.window.showInformationMessage(message, resume);
@@ -108,25 +152,23 @@ export class Sweeps implements vscode.Disposable {
     try {
       await sweep.run(jobs, () => this.emitter.fire());
       await release(sweep.finished);
-      sayEnd(sweep);
+      this.endEmitter.fire(sweep);
     } catch (error) {
       void vscode.window.showErrorMessage(error instanceof Error ? error.message : String(error));
     } finally {
-      this.active.delete(sweep.plan.group);
+      this.active.delete(sweepFile(sweep.plan.runsFolder, sweep.plan));
       this.emitter.fire();
     }
   }
 }
 
-/** One message for all its runs; none when somebody stopped it and so knows. */
-function sayEnd({ plan, cells, stopped, progress }: Sweep): void {
-  if (stopped) return;
-  const { done, total } = progress;
-  if (done === total) {
-    void vscode.window.showInformationMessage(vscode.l10n.t('{0}: all {1} runs are completed.', plan.group, total));
-    return;
-  }
-  const why = cells.find(({ problem }) => problem !== undefined)?.problem;
-  const message = vscode.l10n.t('{0}: {1} of {2} runs are completed.', plan.group, done, total);
-  void vscode.window.showWarningMessage(why === undefined ? message : `${message} ${why}`);
+function keysOf(runs: readonly Run[]): ReadonlySet<string> {
+  return new Set(runs.map(sweepOf).flatMap((start) => (start ? [sweepFile(start.runsFolder, start)] : [])));
+}
+
+/** The sweep that a run is of, as it was begun; undefined when it is of none. */
+export function sweepOf(run: Run): NamedSweep | undefined {
+  const { group, configFile, settings } = run.record ?? {};
+  if (!group || !configFile) return undefined;
+  return { group, config: configFile, settings: settings ?? [], runsFolder: runsFolderOf(run) };
 }

@@ -6,6 +6,7 @@ import { formatDuration, formatMetric, metricWords } from '../lab/format';
 import { attackSettings, attackTitle, countWords, resultWords, strongestFirst, warningsOf } from '../lab/robustness';
 import type { Run, RunCheckpoint } from '../lab/run';
 import { sweepProgress } from '../lab/sweep';
+import { escapeMarkdown } from '../lab/sweepTable';
 import type { RunStatus } from '../protocol/run';
 import { bestWords, groupOf, headlineWords, labelsByRun, stateWords } from './describe';
 import { doneShare, progressWords } from './evaluateCheckpoint';
@@ -181,8 +182,8 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     const left = secondsLeft === undefined ? [] : [vscode.l10n.t('{0} left', formatDuration(secondsLeft))];
     const count = done < size ? `${done}/${size}` : vscode.l10n.t('{0} runs', runs.length);
     item.description = [count, ...left].join(' · ');
-    if (this.sweeps.isRunning(label)) item.contextValue = 'sweep.running';
-    else if (done < size) item.contextValue = 'sweep.unfinished';
+    if (this.sweeps.runningOf(runs).length > 0) item.contextValue = 'sweep.running';
+    else item.contextValue = done < size ? 'sweep.unfinished' : 'sweep.completed';
     return item;
   }
 
@@ -329,23 +330,19 @@ function evaluationTable(evaluations: readonly Evaluation[]): vscode.MarkdownStr
       counts ? `${percent(counts.correct / counts.total)} %` : '',
       counts ? countWords(counts.total) : '',
     ];
-    text.appendMarkdown(`| ${cells.map(escaped).join(' | ')} |\n`);
+    text.appendMarkdown(`| ${cells.map(escapeMarkdown).join(' | ')} |\n`);
   }
   return text;
 }
 
 function withWarnings(text: vscode.MarkdownString, warnings: readonly string[]): vscode.MarkdownString {
-  for (const warning of warnings.slice(0, warningsShown)) text.appendMarkdown(`\n\n$(warning) ${escaped(warning)}`);
+  for (const warning of warnings.slice(0, warningsShown))
+    text.appendMarkdown(`\n\n$(warning) ${escapeMarkdown(warning)}`);
   return text;
 }
 
 /** Many evaluations of one checkpoint contradict each other alike. */
 const warningsShown = 3;
-
-/** Text in Markdown. Unlike appendText it lets lines break at blanks. */
-function escaped(text: string): string {
-  return text.replace(/[\\`*_{}[\]()#+\-!~<>$|]/g, '\\$&').replace(/\n/g, ' ');
-}
 
 function runTooltip(run: Run): vscode.MarkdownString {
   const { record, runtime } = run;

@@ -212,6 +212,33 @@ describe('a sweep', () => {
     expect(same.map(({ config }) => config.seed)).toEqual(expect.arrayContaining([7]));
   });
 
+  it('tells the settings of a cell as they came out', async () => {
+    const settings = async (sweep: object, byHand: string[] = []) =>
+      (await cells({ sweep }, byHand)).map((one) => one.settings);
+    // A start epoch is no option of ERM; of two values for it one cell comes out, twice.
+    const grid = { 'method.startEpoch': [2, 3], 'method.name': ['sat', 'erm'] };
+    const all = await cells({ sweep: grid });
+    expect(all.map((one) => one.settings)).toEqual([
+      { 'method.startEpoch': 2, 'method.name': 'sat' },
+      { 'method.name': 'erm' },
+      { 'method.startEpoch': 3, 'method.name': 'sat' },
+      { 'method.name': 'erm' },
+    ]);
+    expect(new Set(all.map(({ hash }) => hash)).size).toBe(3);
+    const noise = { type: 'symmetric', rate: 0.4 };
+    expect(await settings({ 'data.noise': [noise, null], seed: [0, 1] }, ['seed=5'])).toEqual([
+      { 'data.noise': noise, seed: 5 },
+      { 'data.noise': noise, seed: 5 },
+      { 'data.noise': null, seed: 5 },
+      { 'data.noise': null, seed: 5 },
+    ]);
+    const methods = { method: [{ name: 'sat', alpha: 0.9 }, { name: 'erm' }], 'method.alpha': [0.5] };
+    expect(await settings({ ...methods, 'method.name': ['sat'] })).toEqual([
+      { method: { name: 'sat', alpha: 0.5 }, 'method.alpha': 0.5, 'method.name': 'sat' },
+      { method: { name: 'sat' }, 'method.alpha': 0.5, 'method.name': 'sat' },
+    ]);
+  });
+
   it('gives a clean cell for a null', async () => {
     const noise = { type: 'corrupted_label', rate: 0.4 };
     const all = await cells({ data: { noise: { ...noise, rate: 0.1 } }, sweep: { 'data.noise': [null, noise] } });
@@ -334,6 +361,23 @@ describe('a message', () => {
     const [depth] = await problems({ model: { name: 'wrn', depth: 30 } });
     expect(depth?.fromSchema).toBeUndefined();
     expect((await problems({ epochs: 0 }))[0]?.fromSchema).toBe(true);
+  });
+
+  it('names a metric that would choose the best checkpoint and is not measured, and those that are', async () => {
+    const text = '{\n  "method": { "name": "erm" },\n  "checkpoint": { "best": "sat/label_recovery" }\n}';
+    const [problem] = await problems(text);
+    expect(problem).toMatchObject({ path: 'checkpoint.best', line: 2 });
+    expect(problem?.message).toMatch(
+      /no metric sat\/label_recovery\. Choose one of test\/loss, test\/accuracy, .*, or none/,
+    );
+    expect(await problems(text, ['method.name=sat'])).toEqual([]);
+    expect(await problems(text, ['checkpoint.best=none'])).toEqual([]);
+    const byHand = await problems(text, ['checkpoint.best=val/accuracy']);
+    expect(byHand).toMatchObject([
+      { path: 'checkpoint.best', message: expect.stringContaining('val/accuracy') as string },
+    ]);
+    expect(byHand[0]?.line).toBeUndefined();
+    expect(await problems(text, ['checkpoint.best=val/accuracy', 'data.validation=0.1'])).toEqual([]);
   });
 
   it('tells of a newer version alone', async () => {

@@ -4,6 +4,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { findNodeAtLocation, parseTree, printParseErrorCode, type Node, type ParseError } from 'jsonc-parser';
 import type * as z from 'zod';
 import { configFileSchema, configSchema, documentVersion, type RunConfig } from '../protocol/config';
+import { evaluatedMetrics } from '../protocol/evaluatedMetrics';
 import type { RunRecord } from '../protocol/run';
 import { isObject, layerAt, mergeConfig, sweepSettings, type JsonObject } from './configMerge';
 import { noSuchPreset, presetFile, presetName } from './presets';
@@ -26,7 +27,10 @@ export interface ConfigCell {
   config: RunConfig;
   /** Hash of the resolved configuration without name, notes and tags: the same cell is the same run. */
   hash: string;
-  /** What the sweep sets for this cell. Empty when the file is not a sweep. */
+  /**
+   * What the sweep sets for this cell, as it came out: without what another setting has dropped, and with the value of
+   * one that has replaced it. Empty when the file is not a sweep.
+   */
   settings: JsonObject;
 }
 
@@ -89,9 +93,39 @@ export async function parseConfig(text: string, file: string, settings: readonly
         })),
       };
     }
-    cells.push({ config: resolved.data, hash: cellHash(resolved.data), settings: ofSweep });
+    const wrongBest = problemOfBest(resolved.data);
+    if (wrongBest !== undefined) {
+      const keys = ['checkpoint', 'best'];
+      const place = valueAt(document.value, keys) === resolved.data.checkpoint.best ? locate(keys) : {};
+      return failure({ file, path: keys.join('.'), ...place, message: wrongBest });
+    }
+    cells.push({ config: resolved.data, hash: cellHash(resolved.data), settings: effective(ofSweep, resolved.data) });
   }
   return { ok: true, cells, isSweep: sweep !== undefined };
+}
+
+/** Settings by path, as they are in a resolved configuration. */
+function effective(settings: JsonObject, config: RunConfig): JsonObject {
+  const found = Object.entries(settings).map(
+    ([path, value]) => [path, asIs(value, valueAt(config, path.split('.')))] as const,
+  );
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+}
+
+/** What was set, with the values that are there: of an object only what was set of it, without its defaults. */
+function asIs(set: unknown, found: unknown): unknown {
+  if (set === null && found === undefined) return null;
+  if (!isObject(set) || !isObject(found)) return found;
+  const entries = Object.entries(set).map(([key, value]) => [key, asIs(value, found[key])] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+/** What is wrong with the metric that chooses the best checkpoint: the run would find out after its first epoch. */
+function problemOfBest(config: RunConfig): string | undefined {
+  const { best } = config.checkpoint;
+  const metrics = evaluatedMetrics(config);
+  if (best === 'none' || metrics.includes(best)) return undefined;
+  return `a run with these settings has no metric ${best}. Choose one of ${metrics.join(', ')}, or none.`;
 }
 
 /** Fills in the defaults of a configuration that did not come from a file. @throws ZodError when it is not sound */

@@ -7,13 +7,14 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeAtomic } from '../formats/atomicFile';
 import { documentVersion, type RunConfig } from '../protocol/config';
-import { runFiles, runRecordSchema, type ExitRecord, type NewRunRecord } from '../protocol/run';
+import { runFiles, runRecordSchema, type ExitRecord, type NewRunRecord, type Pin } from '../protocol/run';
 import { gitPatch, gitState } from './git';
 import { describeConfig } from './labels';
 import { presetName } from './presets';
 import { isAlive, isLocal } from './processes';
 import { Run } from './run';
 import { ensureRunsFolder } from './runsFolder';
+import { pinFor } from './runtimePin';
 
 /** The programs that a run is made of. */
 export interface Tools {
@@ -29,12 +30,16 @@ export interface NewRun {
   config: RunConfig;
   /** The file that it came from, absolute, or `preset:NAME`. */
   configFile?: string | undefined;
+  /** What was set by hand over the file, as for `--set`. */
+  settings?: readonly string[] | undefined;
   group?: string | undefined;
   cell?: string | undefined;
   /** How many runs the sweep asks of the group. */
   groupSize?: number | undefined;
   /** The id of the run that it repeats. */
   rerunOf?: string | undefined;
+  /** What has to compute it, where the configuration leaves that open. */
+  pinned?: Pin | null | undefined;
 }
 
 /**
@@ -43,7 +48,7 @@ export interface NewRun {
  * @throws Error in words when the folder cannot be written; then no half-made run is left
  */
 export async function startRun(
-  { runsFolder, config, configFile, group, cell, groupSize, rerunOf }: NewRun,
+  { runsFolder, config, configFile, settings, group, cell, groupSize, rerunOf, pinned }: NewRun,
   tools: Tools,
 ): Promise<Run> {
   await ensureRunsFolder(runsFolder);
@@ -57,11 +62,13 @@ export async function startRun(
     created: new Date().toISOString(),
     config,
     configFile: configFile ?? null,
+    settings: [...(settings ?? [])],
     group: group ?? null,
     cell: cell ?? null,
     groupSize: groupSize ?? null,
     rerunOf: rerunOf ?? null,
     launcher: 'local',
+    pinned: pinned ?? null,
     process: null,
     resumes: [],
     git,
@@ -90,24 +97,31 @@ export async function startRun(
   return opened(folder);
 }
 
+export interface ResumeOptions {
+  /** Absolute path; the newest when left out. */
+  checkpoint?: string | undefined;
+  /** What may compute it from here on; what did before when left out. */
+  runtime?: Pin['runtime'] | undefined;
+}
+
 /**
  * Goes on with a run from a checkpoint, in its own folder.
- * @param checkpoint absolute path; the newest when left out
- * @throws Error in words when it runs, or has no checkpoint
+ * @throws RuntimeGoneError when what computed it is not installed, Error in words when it runs or has no checkpoint
  */
-export async function resumeRun(run: Run, tools: Tools, checkpoint?: string): Promise<void> {
+export async function resumeRun(run: Run, tools: Tools, { checkpoint, runtime }: ResumeOptions = {}): Promise<void> {
   await run.refresh();
   refuseWhileAlive(run, 'resume');
   const from = checkpoint ?? run.latestCheckpoint;
   if (!existsSync(from)) {
     throw new Error(`${run.name} has no checkpoint to resume from (${from}). Start it anew.`);
   }
+  const pinned = await pinFor(run, runtime, `sat resume ${run.id}`);
   const release = await holdRun(run);
   try {
     // Another resume may have come and gone between the first look and the lock.
     await run.refresh();
     refuseWhileAlive(run, 'resume');
-    await noteResume(run.folder, from);
+    await noteResume(run.folder, from, pinned);
     await rm(join(run.folder, runFiles.exit), { force: true });
     await rm(join(run.folder, runFiles.stopRequest), { force: true });
     await superviseRun(run.folder, ['--resume', from], tools);
@@ -144,7 +158,7 @@ export function refuseWhileAlive(run: Run, what: 'resume' | 'delete'): void {
 }
 
 /** From here on the old process and the old end say nothing of the run. */
-async function noteResume(folder: string, checkpoint: string): Promise<void> {
+async function noteResume(folder: string, checkpoint: string, pinned: Pin | null): Promise<void> {
   const file = join(folder, runFiles.record);
   const record = runRecordSchema.parse(JSON.parse(await readFile(file, 'utf8')));
   const byte = await stat(join(folder, runFiles.metrics)).then(
@@ -152,7 +166,7 @@ async function noteResume(folder: string, checkpoint: string): Promise<void> {
     () => 0,
   );
   const resumes = [...record.resumes, { time: Date.now() / 1000, checkpoint, byte }];
-  await writeAtomic(file, JSON.stringify({ ...record, process: null, resumes }, null, 2) + '\n');
+  await writeAtomic(file, JSON.stringify({ ...record, process: null, pinned, resumes }, null, 2) + '\n');
 }
 
 /** How long a supervisor may take to start its trainer, in milliseconds. */
@@ -197,19 +211,19 @@ function newId(date: Date): string {
 }
 
 /** Where to ask git for the state of what the user works on. */
-export function repositoryOf({ runsFolder, configFile }: Pick<NewRun, 'runsFolder' | 'configFile'>): string {
+function repositoryOf({ runsFolder, configFile }: Pick<NewRun, 'runsFolder' | 'configFile'>): string {
   // A preset lies with SAT Lab's own code.
   return configFile && presetName(configFile) === undefined ? dirname(configFile) : runsFolder;
 }
 
 /** What the results may depend on besides the configuration: `trainer` is a hash of the program that trains. */
-export async function versions({ version, dist }: Tools): Promise<Record<string, string>> {
+async function versions({ version, dist }: Tools): Promise<Record<string, string>> {
   const program = await readFile(join(dist, 'trainer.js')).catch(() => '');
   const trainer = createHash('sha256').update(program).digest('hex').slice(0, 16);
   return { 'sat-lab': version, trainer, node: process.versions.node };
 }
 
-export function machine(): Record<string, string | number> {
+function machine(): Record<string, string | number> {
   return {
     host: hostname(),
     platform: `${platform()} ${release()}`,

@@ -1,14 +1,17 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../../test/faults/programs';
 import { formatEvent } from '../protocol/events';
 import { resolveConfig } from './config';
-import { startRun, type Tools } from './launch';
-import { differencesBetween, firstDifference, rerun } from './rerun';
+import { resumeRun, startRun, type Tools } from './launch';
+import { differencesBetween, differencesOf, firstDifference, quoted, rerun, rerunCommandLine } from './rerun';
 import { Run } from './run';
+import { RuntimeGoneError } from './runtimePin';
+import { runIds } from './store';
 
 /** The programs as they ship: `node esbuild.mjs` makes them. */
 const tools: Tools = { node: process.execPath, dist: resolve(import.meta.dirname, '../../dist'), version: 'test' };
@@ -27,7 +30,8 @@ async function toItsEnd(run: Run): Promise<Run> {
     'the end of the run',
     async () => {
       await run.refresh();
-      return run.status !== 'running';
+      // Its process goes a moment after it has told of its end.
+      return run.status !== 'running' && existsSync(join(run.folder, 'exit.json'));
     },
     60,
   );
@@ -60,6 +64,13 @@ describe('a run on the embedded runtime', { timeout: 120_000 }, () => {
     await toItsEnd(run);
     expect(run.status).toBe('completed');
     expect(differences).toEqual([]);
+    expect(differencesOf(first, run)).toEqual([]);
+    expect(first.start).toMatchObject({
+      runtime: 'wasm',
+      threads: 1,
+      data: expect.stringMatching(/^sha256:/) as string,
+    });
+    expect(run.record?.pinned).toEqual({ runtime: 'wasm', device: 'cpu' });
     expect(valuesOf(run)).toEqual(valuesOf(first));
     expect(valuesOf(run).length).toBeGreaterThan(10);
     for (const file of ['noise.json', 'soft-labels.npy', 'checkpoints/best.safetensors']) {
@@ -72,6 +83,52 @@ describe('a run on the embedded runtime', { timeout: 120_000 }, () => {
     expect(firstDifference(first, await toItsEnd(other))).toMatchObject({ metric: 'train/loss', step: 2 });
   });
 
+  const hasTensorFlow = existsSync(join(process.env['SAT_TEST_RUNTIMES'] ?? '', 'tensorflow', 'current.json'));
+  it.skipIf(!hasTensorFlow)(
+    'is repeated and resumed by it also where TensorFlow has been installed since',
+    async () => {
+      const runsFolder = join(place, 'installed');
+      const first = await toItsEnd(await startRun({ runsFolder, config: { ...config, epochs: 1 } }, tools));
+      const before = process.env['SAT_RUNTIMES'];
+      process.env['SAT_RUNTIMES'] = process.env['SAT_TEST_RUNTIMES'];
+      try {
+        const same = await toItsEnd((await rerun(first, tools)).run);
+        expect(same.runtime).toBe('wasm, cpu');
+        expect(firstDifference(first, same)).toBeUndefined();
+        await resumeRun(first, tools);
+        await toItsEnd(first);
+        expect(first.start).toMatchObject({ runtime: 'wasm', fromStep: 5 });
+        const other = await toItsEnd((await rerun(first, tools, 'tensorflow')).run);
+        expect(other.runtime).toBe('tensorflow, CPU:0');
+        const versions = { tensorflow: expect.stringMatching(/^\d+\.\d+/) as string };
+        expect(other.start).toMatchObject({ threads: availableParallelism(), versions });
+        expect(differencesOf(first, other).map(({ what }) => what)).toEqual(
+          availableParallelism() > 1 ? ['runtime', 'device', 'threads'] : ['runtime', 'device'],
+        );
+      } finally {
+        process.env['SAT_RUNTIMES'] = before;
+      }
+    },
+  );
+
+  it('goes nowhere else when it is resumed or repeated without what computed it, unless somebody says so', async () => {
+    const runsFolder = join(place, 'gone');
+    const run = await toItsEnd(await startRun({ runsFolder, config: { ...config, epochs: 1 } }, tools));
+    const stream = join(run.folder, 'metrics.ndjson');
+    const text = readFileSync(stream, 'utf8').replace('"wasm","device":"cpu"', '"tensorflow","device":"CPU:0"');
+    writeFileSync(stream, text.replace(/^.*"end".*\n/m, ''));
+    const moved = new Run(run.folder);
+    await expect(rerun(moved, tools)).rejects.toThrow(RuntimeGoneError);
+    await expect(rerun(moved, tools)).rejects.toThrow(`allow another runtime: sat rerun ${run.id} --runtime auto.`);
+    await expect(resumeRun(moved, tools)).rejects.toThrow(
+      `allow another runtime: sat resume ${run.id} --runtime auto.`,
+    );
+    expect(await runIds(runsFolder)).toEqual([run.id]);
+    expect(moved.record?.resumes).toEqual([]);
+    const again = await toItsEnd((await rerun(moved, tools, 'auto')).run);
+    expect([again.status, again.runtime]).toEqual(['completed', 'wasm, cpu']);
+  });
+
   it('of a configuration that this version does not know is refused in words', async () => {
     const runsFolder = join(place, 'newer');
     const run = await toItsEnd(await startRun({ runsFolder, config: { ...config, epochs: 1 } }, tools));
@@ -79,6 +136,24 @@ describe('a run on the embedded runtime', { timeout: 120_000 }, () => {
     const record = JSON.parse(readFileSync(file, 'utf8')) as object;
     writeFileSync(file, JSON.stringify({ ...record, config: { method: { name: 'telepathy' } } }));
     await expect(rerun(run, tools)).rejects.toThrow(/is not understood by SAT Lab test\. It was made by test/);
+  });
+});
+
+describe('the command that repeats a run', () => {
+  it('names the run and its folder, not the file that may have changed since', () => {
+    const run = new Run(join(place, 'it’s here', '20250101-000000-0000'));
+    const words = ['sat', 'rerun', '20250101-000000-0000', '--runs', join(place, 'it’s here')];
+    const program = `set -- ${rerunCommandLine(run)}; printf '%s\\n' "$@"`;
+    expect(execFileSync('sh', ['-c', program], { encoding: 'utf8' })).toBe(words.map((word) => `${word}\n`).join(''));
+  });
+
+  it.each(['plain-1.2/x', "it's", 'a b', '$HOME', '"', '\\', '*', 'ü', ''])('quotes %j for a POSIX shell', (word) => {
+    expect(execFileSync('sh', ['-c', `printf %s ${quoted(word, 'linux')}`], { encoding: 'utf8' })).toBe(word);
+  });
+
+  it('quotes with what Windows knows', () => {
+    expect(quoted('C:\\runs', 'win32')).toBe('C:\\runs');
+    expect(quoted('C:\\my runs', 'win32')).toBe('"C:\\my runs"');
   });
 });
 
@@ -106,6 +181,39 @@ describe('what differs from then', () => {
       { what: 'git.dirty', then: 'true', now: 'none' },
       { what: 'config.model.width', then: 'none', now: '64' },
     ]);
+  });
+});
+
+describe('what two runs have told of their beginnings', () => {
+  const record = { config: {}, versions: {}, machine: {}, git: null };
+  const start = (more: object) => ({ ...record, start: { event: 'start' as const, ...more } });
+  const then = start({
+    runtime: 'tensorflow',
+    device: 'GPU:0',
+    versions: { tensorflow: '2.15.0' },
+    threads: 2,
+    data: 'sha256:a',
+  });
+
+  it('differs in runtime, device, version, threads and data, by name', () => {
+    const now = start({
+      runtime: 'tensorflow',
+      device: 'CPU:0',
+      versions: { tensorflow: '2.21.0' },
+      threads: 8,
+      data: 'sha256:b',
+    });
+    expect(differencesBetween(then, now)).toEqual([
+      { what: 'device', then: 'GPU:0', now: 'CPU:0' },
+      { what: 'versions.tensorflow', then: '2.15.0', now: '2.21.0' },
+      { what: 'threads', then: '2', now: '8' },
+      { what: 'data', then: 'sha256:a', now: 'sha256:b' },
+    ]);
+  });
+
+  it('does not differ in what one of them has not told', () => {
+    expect(differencesBetween(start({ runtime: 'tensorflow' }), then)).toEqual([]);
+    expect(differencesBetween(then, record)).toEqual([]);
   });
 });
 

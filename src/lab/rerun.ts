@@ -1,10 +1,15 @@
-import type { RunRecord } from '../protocol/run';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StartEvent } from '../protocol/events';
+import type { Pin, RunRecord } from '../protocol/run';
 import { recordedConfig } from './config';
 import { isObject } from './configMerge';
-import { gitState } from './git';
-import { machine, repositoryOf, startRun, versions, type Tools } from './launch';
+import { startRun, type Tools } from './launch';
 import type { Run } from './run';
+import { pinFor } from './runtimePin';
 import { runsFolderOf } from './store';
+import { requireSound } from './trainerQueries';
+
+const pollMilliseconds = 100;
 
 /** Something that is not as it was when a run was made, and may change its numbers. */
 export interface Difference {
@@ -15,11 +20,17 @@ export interface Difference {
 }
 
 /**
- * Starts a new run with the very configuration of another, beside it.
- * @returns the new run, and what differs from when the first was made
- * @throws Error in words when this version does not understand the configuration
+ * Starts a new run with the very configuration of another, beside it, computed by what computed the other.
+ * @param runtime what may compute it instead
+ * @returns the new run, and what is known at once to differ from when the first was made
+ * @throws RuntimeGoneError when what computed the other is not installed, FaultError when it cannot start, and Error in
+ * words when this version does not understand the configuration
  */
-export async function rerun(run: Run, tools: Tools): Promise<{ run: Run; differences: Difference[] }> {
+export async function rerun(
+  run: Run,
+  tools: Tools,
+  runtime?: Pin['runtime'],
+): Promise<{ run: Run; differences: Difference[] }> {
   await run.refresh();
   const { record } = run;
   const config = record && recordedConfig(record);
@@ -29,24 +40,61 @@ export async function rerun(run: Run, tools: Tools): Promise<{ run: Run; differe
       `The configuration of ${run.name} is not understood by SAT Lab ${tools.version}.${by ? ` It was made by ${by}; use that.` : ''}`,
     );
   }
-  const runsFolder = runsFolderOf(run);
+  const pinned = await pinFor(run, runtime, `sat rerun ${run.id}`);
+  await requireSound(tools, [{ ...config, ...pinned }]);
   const configFile = record.configFile ?? undefined;
-  const now = {
-    config,
-    versions: await versions(tools),
-    machine: machine(),
-    git: await gitState(repositoryOf({ runsFolder, configFile })),
-  };
-  const again = { runsFolder, config, configFile, cell: record.cell ?? undefined, rerunOf: run.id };
-  return { run: await startRun(again, tools), differences: differencesBetween(record, now) };
+  const cell = record.cell ?? undefined;
+  const again = await startRun(
+    { runsFolder: runsFolderOf(run), config, configFile, settings: record.settings, cell, rerunOf: run.id, pinned },
+    tools,
+  );
+  return { run: again, differences: differencesOf(run, again) };
 }
 
-type Circumstances = Pick<RunRecord, 'config' | 'versions' | 'machine' | 'git'>;
+/** The command that repeats a run, for a shell of this platform. */
+export function rerunCommandLine(run: Run): string {
+  return ['sat', 'rerun', run.id, '--runs', runsFolderOf(run)].map((word) => quoted(word)).join(' ');
+}
+
+/** One word of a command line: for POSIX shells, or for those of Windows, whose paths hold no quotation marks. */
+export function quoted(word: string, platform = process.platform): string {
+  if (platform === 'win32') return /^[\w:\\./-]+$/.test(word) ? word : `"${word}"`;
+  return /^[\w:./-]+$/.test(word) ? word : `'${word.replace(/'/g, `'\\''`)}'`;
+}
+
+/** Waits until a run has told what computes it, or has ended. */
+export async function untilBegun(run: Run): Promise<void> {
+  while (!run.start && (run.status === 'running' || run.status === 'queued')) {
+    await sleep(pollMilliseconds);
+    await run.refresh();
+  }
+}
+
+/** What differs between two runs as far as both have told: what computes them they tell at their start. */
+export function differencesOf(then: Run, now: Run): Difference[] {
+  return then.record && now.record
+    ? differencesBetween({ ...then.record, start: then.start }, { ...now.record, start: now.start })
+    : [];
+}
+
+type Circumstances = Pick<RunRecord, 'config' | 'versions' | 'machine' | 'git'> & { start?: StartEvent | undefined };
 
 /** What differs, key by key. */
 export function differencesBetween(then: Circumstances, now: Circumstances): Difference[] {
-  const before = flat({ config: then.config, versions: then.versions, machine: then.machine, git: then.git });
-  const after = flat({ config: now.config, versions: now.versions, machine: now.machine, git: now.git });
+  const recorded = ({ config, versions, machine, git }: Circumstances) => flat({ config, versions, machine, git });
+  const told = ({ start }: Circumstances) => {
+    const { runtime, device, versions, threads, data } = start ?? {};
+    return flat({ runtime, device, versions, threads, data });
+  };
+  const [toldThen, toldNow] = [told(then), told(now)];
+  return [
+    ...differing(recorded(then), recorded(now)),
+    // Runs of earlier versions told less, and one that has not begun tells nothing: that is no difference.
+    ...differing(toldThen, toldNow).filter(({ what }) => toldThen.has(what) && toldNow.has(what)),
+  ];
+}
+
+function differing(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): Difference[] {
   return [...new Set([...before.keys(), ...after.keys()])]
     .filter((what) => before.get(what) !== after.get(what))
     .map((what) => ({ what, then: before.get(what) ?? 'none', now: after.get(what) ?? 'none' }));

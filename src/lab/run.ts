@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { documentVersion } from '../protocol/config';
 import { evaluationsFolder } from '../protocol/evaluation';
+import type { StartEvent } from '../protocol/events';
 import { lowerIsBetter } from '../protocol/metrics';
 import {
   exitSchema,
@@ -97,6 +98,11 @@ export class Run {
   get duration(): number | undefined {
     const { start, secondsPerStep } = this.reader;
     return start?.steps === undefined || secondsPerStep === undefined ? undefined : start.steps * secondsPerStep;
+  }
+
+  /** How it told of its newest beginning; undefined before that. */
+  get start(): StartEvent | undefined {
+    return this.reader.start;
   }
 
   get runtime(): string | undefined {

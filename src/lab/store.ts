@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { runFiles } from '../protocol/run';
+import { runFiles, runRecordSchema, type RunRecord } from '../protocol/run';
 import { Run } from './run';
 
 /** Names of the run folders, newest first: ids sort by creation. */
@@ -19,6 +19,15 @@ export async function listRuns(runsFolder: string): Promise<Run[]> {
   const runs = (await runIds(runsFolder)).map((id) => new Run(join(runsFolder, id)));
   await Promise.all(runs.map((run) => run.refresh()));
   return runs;
+}
+
+/** What stands in a run's record; undefined where it cannot be read as one. */
+export async function readRunRecord(folder: string): Promise<RunRecord | undefined> {
+  try {
+    return runRecordSchema.parse(JSON.parse(await readFile(join(folder, runFiles.record), 'utf8')));
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -1,12 +1,14 @@
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RunStatus } from '../protocol/run';
+import type { RunConfig } from '../protocol/config';
+import type { RunRecord, RunStatus } from '../protocol/run';
 import { cellHash, recordedConfig, type ConfigCell } from './config';
 import { distinguishingLabels } from './labels';
 import { resumeRun, startRun, type Tools } from './launch';
-import type { Run } from './run';
+import { Run } from './run';
 import { stopRun } from './stop';
-import { listRuns } from './store';
+import { readRunRecord, runIds } from './store';
+import { withCell } from './sweepClaim';
 
 /** A grid of runs to be had. */
 export interface SweepPlan {
@@ -15,6 +17,8 @@ export interface SweepPlan {
   group: string;
   /** The configuration file, absolute, or `preset:NAME`. */
   config: string;
+  /** `key.path=value` by hand, as for `--set`. */
+  settings: string[];
   cells: readonly ConfigCell[];
 }
 
@@ -48,7 +52,7 @@ export class Sweep {
   static async open(plan: SweepPlan, tools: Tools): Promise<Sweep> {
     const cells = new Map(plan.cells.map((cell) => [cell.hash, cell]));
     const labels = distinguishingLabels([...cells.values()].map(({ config }) => config));
-    const runs = await listRuns(plan.runsFolder);
+    const runs = await runsOfCells(plan.runsFolder, new Set(cells.keys()));
     const found = [...cells.values()].map((cell, i): SweepCell => {
       const run = bestRunOf(cell, runs, plan.group);
       const going = run?.status === 'completed' || run?.status === 'running';
@@ -79,10 +83,13 @@ export class Sweep {
     await Promise.all(Array.from({ length: jobs }, work));
   }
 
-  /** Stops what runs, and starts nothing more. @param graceSeconds how long a run may take to write its checkpoint */
+  /**
+   * Stops what runs, and starts nothing more. Runs of somebody else that are waited for go on.
+   * @param graceSeconds how long a run may take to write its checkpoint */
   async stop(graceSeconds?: number): Promise<void> {
     this.stopping = true;
-    const runs = this.cells.filter(({ state }) => state === 'running').flatMap(({ run }) => run ?? []);
+    const running = this.cells.filter(({ state }) => state === 'running').flatMap(({ run }) => run ?? []);
+    const runs = running.filter((run) => this.isOwn(run));
     // A run that ended in between needs no stopping.
     await Promise.allSettled(runs.map((run) => stopRun(run, graceSeconds)));
   }
@@ -94,6 +101,11 @@ export class Sweep {
   /** Every cell has a finished run. */
   get finished(): boolean {
     return this.cells.every(({ state }) => state === 'completed');
+  }
+
+  /** The configurations of the cells that nobody works on yet. */
+  get waiting(): RunConfig[] {
+    return this.cells.flatMap(({ state, config }) => (state === 'waiting' ? [config] : []));
   }
 
   get progress(): SweepProgress {
@@ -113,9 +125,11 @@ export class Sweep {
         const changed = await run.refresh();
         if (run.status !== 'running' && run.status !== 'queued') break;
         if (changed) onChange();
+        if (this.stopping && !this.isOwn(run)) break;
         await sleep(pollMilliseconds);
       }
-      cell.state = run.status;
+      // Another's run, which goes on without this sweep.
+      cell.state = run.status === 'running' || run.status === 'queued' ? 'waiting' : run.status;
       cell.problem = run.status === 'failed' || run.status === 'lost' ? run.statusNote : undefined;
     } catch (error) {
       cell.state = 'failed';
@@ -125,15 +139,21 @@ export class Sweep {
   }
 
   private async startCell(cell: SweepCell, groupSize: number): Promise<Run> {
-    const { run, config, hash, label } = cell;
-    if (run && cell.state === 'running') return run;
-    if (run && canResume(run)) {
-      await resumeRun(run, this.tools);
-      return run;
-    }
-    const { runsFolder, group, config: configFile } = this.plan;
-    const named = { ...config, name: `${group}: ${label}` };
-    return startRun({ runsFolder, config: named, configFile, group, cell: hash, groupSize }, this.tools);
+    if (cell.run && cell.state === 'running') return cell.run;
+    const { config, hash, label } = cell;
+    const { runsFolder, group, config: configFile, settings } = this.plan;
+    return withCell(runsFolder, hash, async () => {
+      // Another sweep with the same cell may have got there since this one looked.
+      const run = bestRunOf(cell, await runsOfCells(runsFolder, new Set([hash])), group);
+      if (run && canResume(run)) await resumeRun(run, this.tools);
+      if (run) return run;
+      const named = { ...config, name: `${group}: ${label}` };
+      return startRun({ runsFolder, config: named, configFile, settings, group, cell: hash, groupSize }, this.tools);
+    });
+  }
+
+  private isOwn({ record }: Run): boolean {
+    return record?.group === this.plan.group;
   }
 }
 
@@ -179,7 +199,7 @@ function secondsLeft(runs: readonly Seen[], running: readonly Seen[], waiting: n
 
 /** The run that fills a cell best: a finished one, else one at work, else one to go on with; the sweep's own first. */
 function bestRunOf(cell: ConfigCell, runs: readonly Run[], group: string): Run | undefined {
-  const candidates = runs.filter((run) => cellOfRun(run) === cell.hash);
+  const candidates = runs.filter(({ record }) => record && cellOf(record) === cell.hash);
   const own = candidates.filter(({ record }) => record?.group === group);
   const inOrder = [...own, ...candidates];
   return (
@@ -189,10 +209,24 @@ function bestRunOf(cell: ConfigCell, runs: readonly Run[], group: string): Run |
   );
 }
 
+/** The runs of some cells. Only these are read whole: a folder may hold many others. */
+async function runsOfCells(runsFolder: string, hashes: ReadonlySet<string>): Promise<Run[]> {
+  const folders = (await runIds(runsFolder)).map((id) => join(runsFolder, id));
+  const found = await Promise.all(
+    folders.map(async (folder) => {
+      const record = await readRunRecord(folder);
+      return record && hashes.has(cellOf(record) ?? '') ? [new Run(folder)] : [];
+    }),
+  );
+  const runs = found.flat();
+  await Promise.all(runs.map((run) => run.refresh()));
+  return runs;
+}
+
 /** Hashed anew where this version understands the configuration: a key that is new since then has its default. */
-function cellOfRun({ record }: Run): string | null {
-  const config = record && recordedConfig(record);
-  return config ? cellHash(config) : (record?.cell ?? null);
+function cellOf(record: RunRecord): string | null {
+  const config = recordedConfig(record);
+  return config ? cellHash(config) : record.cell;
 }
 
 function canResume(run: Run): boolean {

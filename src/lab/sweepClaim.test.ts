@@ -1,8 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimSweep, leaveSweep, unfinishedSweeps } from './sweepClaim';
+import { takeClaim } from './claim';
+import { claimSweep, leaveSweep, unfinishedSweeps, withCell } from './sweepClaim';
 
 let runsFolder: string;
 beforeEach(() => {
@@ -61,5 +63,50 @@ describe('a claim on a sweep', () => {
     writeFileSync(join(runsFolder, '.sweeps', name!), '{"version":');
     expect(await unfinishedSweeps(runsFolder)).toEqual([]);
     await expect(claimSweep(runsFolder, call)).resolves.toBeDefined();
+  });
+});
+
+describe('the start of a cell’s run', () => {
+  const notes = () => readdirSync(join(runsFolder, '.sweeps'));
+
+  it('is one at a time, and leaves nothing behind', async () => {
+    let [at, most] = [0, 0];
+    const start = (cell: string) =>
+      withCell(runsFolder, cell, async () => {
+        most = Math.max(most, (at += 1));
+        await sleep(20);
+        at -= 1;
+        return cell;
+      });
+    expect(await Promise.all([start('a'), start('a'), start('a')])).toEqual(['a', 'a', 'a']);
+    expect(most).toBe(1);
+    await Promise.all([start('a'), start('b')]);
+    expect(most).toBe(2);
+    await expect(withCell(runsFolder, 'a', () => Promise.reject(new Error('no space')))).rejects.toThrow('no space');
+    expect(notes()).toEqual([]);
+  });
+
+  it('is taken over from a process that is gone, and is no unfinished sweep', async () => {
+    const file = join(runsFolder, '.sweeps', 'cell-a.json');
+    mkdirSync(dirname(file));
+    const process = { host: hostname(), bootId: 'an earlier start', pid: 1, startTime: '1' };
+    writeFileSync(file, JSON.stringify({ cell: 'a', process }));
+    expect(await unfinishedSweeps(runsFolder)).toEqual([]);
+    expect(await withCell(runsFolder, 'a', () => Promise.resolve('started'))).toBe('started');
+    expect(notes()).toEqual([]);
+  });
+});
+
+describe('a claim that a process has left behind', () => {
+  it('is taken over by one of many', async () => {
+    const file = join(runsFolder, 'claim.json');
+    const process = { host: hostname(), bootId: 'an earlier start', pid: 1, startTime: '1' };
+    for (let i = 0; i < 20; i += 1) {
+      writeFileSync(file, JSON.stringify({ process }));
+      const holders = await Promise.all(Array.from({ length: 8 }, () => takeClaim(file, {})));
+      expect(holders.filter((holder) => holder === undefined)).toHaveLength(1);
+      rmSync(file);
+    }
+    expect(readdirSync(runsFolder)).toEqual([]);
   });
 });

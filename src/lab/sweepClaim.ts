@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { writeAtomic } from '../formats/atomicFile';
 import { documentVersion } from '../protocol/config';
-import type { ProcessIdentity } from '../protocol/run';
 import { sweepRecordSchema, type SweepRecord } from '../protocol/sweep';
-import { identify, isAlive, isLocal } from './processes';
+import { takeClaim } from './claim';
+import { isAlive, isLocal } from './processes';
 import { ensureRunsFolder } from './runsFolder';
 
 const folderName = '.sweeps';
@@ -19,26 +20,43 @@ export type SweepCall = Pick<SweepRecord, 'group' | 'config' | 'settings' | 'job
  * @throws Error in words when another process works on it
  */
 export async function claimSweep(runsFolder: string, call: SweepCall): Promise<(finished: boolean) => Promise<void>> {
-  const identity = identify(process.pid);
-  if (!identity) throw new Error('This process cannot be told from others on this platform.');
   await ensureRunsFolder(runsFolder);
-  await mkdir(join(runsFolder, folderName), { recursive: true });
-  const file = fileOf(runsFolder, call);
-  const write = () => writeFile(file, text(call, identity), { flag: 'wx' });
-  try {
-    await write();
-  } catch {
-    await refuseWhileWorkedOn(file);
-    // What an earlier process has left behind.
-    await rm(file, { force: true });
-    await write();
+  const file = sweepFile(runsFolder, call);
+  const by = await takeClaim(file, recordOf(call));
+  if (by && !isLocal(by)) {
+    throw new Error(`${by.host} works on this sweep. Stop it there; if that machine is gone, delete ${file}.`);
   }
+  if (by) throw new Error(`Process ${by.pid} works on this sweep already. Wait for its end, or stop it.`);
   return (finished) => (finished ? rm(file, { force: true }) : leaveSweep(runsFolder, call));
+}
+
+/** How long another process may take to start a run, in milliseconds. */
+const startDeadline = 60_000;
+const pollMilliseconds = 100;
+
+/**
+ * Looks for the run of a cell, or starts it, while no other process does the same.
+ * @throws Error in words when another one does for longer than a start takes
+ */
+export async function withCell<T>(runsFolder: string, cell: string, action: () => Promise<T>): Promise<T> {
+  const file = join(runsFolder, folderName, `cell-${cell}.json`);
+  const deadline = Date.now() + startDeadline;
+  for (let by = await takeClaim(file, { cell }); by; by = await takeClaim(file, { cell })) {
+    if (Date.now() > deadline) {
+      throw new Error(`Process ${by.pid} on ${by.host} is starting this very run. If that is not so, delete ${file}.`);
+    }
+    await sleep(pollMilliseconds);
+  }
+  try {
+    return await action();
+  } finally {
+    await rm(file, { force: true });
+  }
 }
 
 /** Notes that nobody works on a sweep, by somebody's will: it is not taken for interrupted. */
 export async function leaveSweep(runsFolder: string, call: SweepCall): Promise<void> {
-  await writeAtomic(fileOf(runsFolder, call), text(call, null));
+  await writeAtomic(sweepFile(runsFolder, call), JSON.stringify(recordOf(call), null, 2) + '\n');
 }
 
 /** A sweep that is not finished, and that no process of this machine works on. */
@@ -49,7 +67,8 @@ export interface UnfinishedSweep extends SweepCall {
 
 /** The unfinished sweeps of a runs folder. Those that another machine works on are not among them. */
 export async function unfinishedSweeps(runsFolder: string): Promise<UnfinishedSweep[]> {
-  const files = await readdir(join(runsFolder, folderName)).catch(() => []);
+  const names = await readdir(join(runsFolder, folderName)).catch(() => []);
+  const files = names.filter((name) => name.endsWith('.json'));
   const records = await Promise.all(files.map((file) => readRecord(join(runsFolder, folderName, file))));
   return records
     .filter((record) => record !== undefined)
@@ -57,18 +76,8 @@ export async function unfinishedSweeps(runsFolder: string): Promise<UnfinishedSw
     .map(({ group, config, settings, jobs, process: by }) => ({ group, config, settings, jobs, interrupted: !!by }));
 }
 
-function text({ group, config, settings, jobs }: SweepCall, by: ProcessIdentity | null): string {
-  const record: SweepRecord = { version: documentVersion, group, config, settings, jobs, process: by };
-  return JSON.stringify(record, null, 2) + '\n';
-}
-
-async function refuseWhileWorkedOn(file: string): Promise<void> {
-  const by = (await readRecord(file))?.process;
-  if (!by) return;
-  if (!isLocal(by)) {
-    throw new Error(`${by.host} works on this sweep. Stop it there; if that machine is gone, delete ${file}.`);
-  }
-  if (isAlive(by)) throw new Error(`Process ${by.pid} works on this sweep already. Wait for its end, or stop it.`);
+function recordOf({ group, config, settings, jobs }: SweepCall): SweepRecord {
+  return { version: documentVersion, group, config, settings, jobs, process: null };
 }
 
 async function readRecord(file: string): Promise<SweepRecord | undefined> {
@@ -79,8 +88,11 @@ async function readRecord(file: string): Promise<SweepRecord | undefined> {
   }
 }
 
-/** The same file with other settings by hand is another sweep. */
-function fileOf(runsFolder: string, { config, settings }: SweepCall): string {
+/**
+ * Where a sweep is noted, which tells it from every other: the same file with other settings by hand is another sweep,
+ * whatever its runs are filed under.
+ */
+export function sweepFile(runsFolder: string, { config, settings }: Pick<SweepCall, 'config' | 'settings'>): string {
   const key = createHash('sha256')
     .update(JSON.stringify([config, settings]))
     .digest('hex');

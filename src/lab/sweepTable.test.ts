@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { formatEvent } from '../protocol/events';
 import { Run } from './run';
 import type { SweepCell } from './sweep';
-import { settingWords, sweepTable } from './sweepTable';
+import { markdownTable, settingWords, sweepTable, tableWords } from './sweepTable';
 
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
@@ -102,6 +102,20 @@ describe('the table of a sweep', () => {
     expect(rows[0]?.results['testAccuracyLast']).toBeNull();
   });
 
+  it('has one row for a setting that does not apply to some, and names none there', () => {
+    const { rows } = sweepTable([
+      cell({ startEpoch: 2, name: 'sat' }),
+      cell({ startEpoch: 3, name: 'sat' }),
+      cell({ name: 'erm', seed: 0 }),
+      cell({ name: 'erm', seed: 1 }),
+    ]);
+    expect(rows.map(({ settings }) => settings)).toEqual([
+      { startEpoch: 2, name: 'sat' },
+      { startEpoch: 3, name: 'sat' },
+      { name: 'erm' },
+    ]);
+  });
+
   it('names only settings that differ', () => {
     const method = { name: 'sat', alpha: 0.9 };
     const { rows } = sweepTable([
@@ -113,6 +127,35 @@ describe('the table of a sweep', () => {
   });
 });
 
+describe('the words of a table', () => {
+  it('are settings, mean ± spread in percent, and the number of runs; in Markdown too', async () => {
+    const words = tableWords(
+      sweepTable([
+        cell({ method: { name: 'sat_sce', alpha: 0.9 }, seed: 0 }, await runWith([0.9, 0.7], 0.95)),
+        cell({ method: { name: 'sat_sce', alpha: 0.9 }, seed: 1 }, await runWith([0.8, 0.6], 0.97)),
+        cell({ method: { name: 'erm' }, seed: 0 }, await runWith([0.5])),
+        cell({ method: { name: 'a|b' } }),
+      ]),
+    );
+    expect(words).toEqual({
+      head: ['method', 'test accuracy, best', 'last', 'label recovery', 'n'],
+      rows: [
+        ['sat_sce, alpha 0.9', '85.0 ± 7.1 %', '65.0 ± 7.1 %', '96.0 ± 1.4 %', '2'],
+        ['erm', '50.0 %', '50.0 %', '–', '1'],
+        ['a|b', '–', '–', '–', '0'],
+      ],
+      settings: 1,
+    });
+    expect(markdownTable(words).split('\n')).toEqual([
+      '| method | test accuracy, best | last | label recovery | n |',
+      '|---|--:|--:|--:|--:|',
+      '| sat\\_sce, alpha 0.9 | 85.0 ± 7.1 % | 65.0 ± 7.1 % | 96.0 ± 1.4 % | 2 |',
+      '| erm | 50.0 % | 50.0 % | – | 1 |',
+      '| a\\|b | – | – | – | 0 |',
+    ]);
+  });
+});
+
 describe('a setting in words', () => {
   it.each([
     [0.2, '0.2'],
@@ -121,5 +164,6 @@ describe('a setting in words', () => {
     [{ name: 'sat', alpha: 0.9, startEpoch: 3 }, 'sat, alpha 0.9, startEpoch 3'],
     [{ type: 'gaussian', rate: 0.4 }, 'gaussian, rate 0.4'],
     [null, 'null'],
+    [undefined, '–'],
   ])('%j is %s', (value, words) => expect(settingWords(value)).toBe(words));
 });

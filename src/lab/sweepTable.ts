@@ -89,6 +89,46 @@ export function sweepTable(cells: readonly Pick<SweepCell, 'settings' | 'run' | 
   };
 }
 
+/** A table of which everything is text: the settings, the results and the number of runs. */
+export interface TableWords {
+  head: string[];
+  rows: string[][];
+  /** How many columns at the beginning are settings; what follows are numbers. */
+  settings: number;
+}
+
+/** A sweep's results in words, "87.4 ± 0.3 %" for example. */
+export function tableWords({ columns, rows }: SweepTable): TableWords {
+  const paths = Object.keys(rows[0]?.settings ?? {});
+  return {
+    head: [...paths, ...columns.map(({ title }) => title), 'n'],
+    rows: rows.map(({ settings, results, n }) => [
+      ...paths.map((path) => settingWords(settings[path])),
+      ...columns.map(({ key }) => spreadWords(results[key] ?? null)),
+      String(n),
+    ]),
+    settings: paths.length,
+  };
+}
+
+function spreadWords(spread: Spread | null): string {
+  if (!spread) return '–';
+  const percent = (value: number) => (value * 100).toFixed(1);
+  return `${percent(spread.mean)}${spread.sd === null ? '' : ` ± ${percent(spread.sd)}`} %`;
+}
+
+/** The same in Markdown, numbers to the right. */
+export function markdownTable({ head, rows, settings }: TableWords): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(escapeMarkdown).join(' | ')} |`;
+  const rule = `|${head.map((_, i) => (i < settings ? '---|' : '--:|')).join('')}`;
+  return [line(head), rule, ...rows.map(line)].join('\n');
+}
+
+/** Text in Markdown, in which lines break at blanks. */
+export function escapeMarkdown(text: string): string {
+  return text.replace(/[\\`*_{}[\]()#+\-!~<>$|]/g, '\\$&').replace(/\n/g, ' ');
+}
+
 function columnsOf(runs: readonly Run[]): Column[] {
   const metrics = [...new Set(runs.flatMap(({ series }) => [...series.keys()]))];
   const named = families.flatMap(({ prefix, columns }) =>
@@ -99,8 +139,9 @@ function columnsOf(runs: readonly Run[]): Column[] {
   return [...usualColumns, ...named].filter(({ of }) => runs.some((run) => of(run) !== undefined));
 }
 
-/** A value of a sweep in few words: `sat, alpha 0.9` for an object that chooses by name. */
+/** A value of a sweep in few words: `sat, alpha 0.9` for an object that chooses by name; – where it does not apply. */
 export function settingWords(value: unknown): string {
+  if (value === undefined) return '–';
   if (!isObject(value)) return typeof value === 'string' ? value : JSON.stringify(value);
   return Object.entries(value)
     .map(([key, inner]) => (key === 'name' || key === 'type' ? settingWords(inner) : `${key} ${settingWords(inner)}`))

@@ -17,7 +17,14 @@ const start = z.looseObject({
   steps: z.number().optional(),
   epochs: z.number().optional(),
   fromStep: step.optional(),
+  /** Of what computes, such as TensorFlow, by name. */
+  versions: z.record(z.string(), z.string()).optional().catch(undefined),
+  /** How many threads compute one operation: on a CPU the numbers depend on it. */
+  threads: z.int().optional().catch(undefined),
+  /** A fingerprint of the data set: equal for equal data. */
+  data: z.string().optional().catch(undefined),
 });
+export type StartEvent = z.output<typeof start>;
 
 /** What a robust accuracy was measured on and with: a number of test images, and a ball. */
 const aboutSchema = z.object({ images: z.int(), epsilon: z.number(), norm: z.string() });

@@ -181,3 +181,15 @@ export const methodTitles: Record<MethodName, { short: string; long: string }> =
   trades: { short: 'TRADES', long: 'Accuracy traded against adversarial robustness' },
   trades_sat: { short: 'TRADES+SAT', long: 'TRADES with labels corrected by the model’s own predictions' },
 };
+
+/** Methods whose network has one output more than there are classes, for abstention. */
+export const abstainingMethods: ReadonlySet<MethodName> = new Set(['selective_sat', 'deep_gamblers']);
+
+/** Methods that carry soft targets from visit to visit. */
+export const softTargetMethods: ReadonlySet<MethodName> = new Set([
+  'sat',
+  'sat_sce',
+  'elr',
+  'selective_sat',
+  'trades_sat',
+]);

@@ -12,6 +12,13 @@ export const processSchema = z.object({
 });
 export type ProcessIdentity = z.output<typeof processSchema>;
 
+/** A runtime and a device, as in a configuration. */
+export const pinSchema = z.object({
+  runtime: z.enum(['auto', 'tensorflow', 'wasm']),
+  device: z.enum(['auto', 'cpu', 'gpu']),
+});
+export type Pin = z.output<typeof pinSchema>;
+
 /**
  * `run.json`. `config` is kept as it was written: a run made by a newer version is still listed, and only what needs
  * to understand its configuration checks it.
@@ -24,6 +31,8 @@ export const runRecordSchema = z.looseObject({
   created: z.string(),
   config: z.record(z.string(), z.unknown()),
   configFile: z.string().nullable().default(null),
+  /** `key.path=value` by hand, over what that file says, as for `--set`. */
+  settings: z.array(z.string()).default([]),
   /** Runs of one sweep or one comparison share a group; null: on its own. */
   group: z.string().nullable().default(null),
   cell: z.string().nullable().default(null),
@@ -32,6 +41,11 @@ export const runRecordSchema = z.looseObject({
   /** The id of the run that it repeats. */
   rerunOf: z.string().nullable().default(null),
   launcher: z.string().default('local'),
+  /**
+   * What has to compute it where its configuration leaves that open: what did before it was resumed, or what did for the
+   * run that it repeats. Null: as configured.
+   */
+  pinned: pinSchema.nullable().default(null),
   process: processSchema.nullable().default(null),
   /** Each time the run was resumed: when (Unix seconds), from what, and how long the metrics file was then (bytes). */
   resumes: z.array(z.object({ time: z.number(), checkpoint: z.string(), byte: z.int() })).default([]),

@@ -1,23 +1,26 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { readSafetensorsHeader } from '../formats/safetensors';
 import { configSchema, type RunConfig } from '../protocol/config';
 import { dataSchema } from '../protocol/data';
 import { evaluationFiles, evaluationRecordSchema, type EvaluationRecord } from '../protocol/evaluation';
-import { exitCodes, runFiles, runRecordSchema } from '../protocol/run';
+import { exitCodes, runFiles, runRecordSchema, type RunRecord } from '../protocol/run';
 import { stoppable, unlessStopped } from './breathe';
 import { checkAllDataSets, checkDataSet, loadDataSet } from './data/registry';
 import type { DataSet } from './data/types';
 import { watchDevice } from './deviceMonitor';
 import { evaluateCheckpoint } from './evaluateCheckpoint';
 import { eventStream, type EventSink } from './eventStream';
+import { findFaults } from './faults';
 import { Problem, messageOf } from './problem';
-import { startRuntime } from './runtimes';
+import { startRuntime, type RuntimeWish } from './runtimes';
 import { train } from './train';
 
 const usage = `Usage: trainer train RUN_FOLDER [--resume CHECKPOINT]
        trainer evaluate EVALUATION_FOLDER
+       trainer check < CONFIGURATIONS
        trainer data list
        trainer data check DATA (the data of a configuration, as JSON)`;
 
@@ -33,6 +36,10 @@ async function main(args: string[]): Promise<number> {
   const [command, first, second] = positionals;
   if (command === 'train' && first !== undefined) return trainRun(resolve(first), values.resume);
   if (command === 'evaluate' && first !== undefined) return evaluateFolder(resolve(first));
+  if (command === 'check') {
+    const configs = configSchema.array().parse(JSON.parse(await text(process.stdin)));
+    return print(await findFaults(configs, { mediaFolder }));
+  }
   if (command === 'data' && first === 'list') return print(await checkAllDataSets({ mediaFolder }));
   if (command === 'data' && first === 'check' && second !== undefined) {
     const data = dataSchema.parse(JSON.parse(second));
@@ -98,10 +105,10 @@ async function readCheckpointConfig(file: string): Promise<RunConfig> {
 }
 
 async function trainRun(folder: string, resume: string | undefined): Promise<number> {
-  const config = readConfig(folder);
+  const { config, wish } = readRun(folder);
   const resumeFrom = resume === undefined ? undefined : resolve(folder, resume);
   return tellEvents(folder, runFiles.stopRequest, resumeFrom !== undefined, async (events, stopRequested) => {
-    const runtime = await startRuntime(config, wasmFolder, warnThrough(events));
+    const runtime = await startRuntime(wish, wasmFolder, warnThrough(events));
     const dataSet = await loadConfigured(config, events, stopRequested);
     if (!dataSet) return 'stopped';
     const monitor = watchDevice(runtime.device);
@@ -156,18 +163,25 @@ function explain(error: unknown, folder: string): string {
   return messageOf(error);
 }
 
-function readConfig(folder: string): RunConfig {
+/** A run's configuration, and what has to compute it. */
+function readRun(folder: string): { config: RunConfig; wish: RuntimeWish } {
   const file = join(folder, runFiles.record);
-  let config: unknown;
+  let record: RunRecord;
   try {
-    config = runRecordSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).config;
+    record = runRecordSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch (error) {
     throw new UsageError(`${file} could not be read: ${messageOf(error)}`);
   }
-  const result = configSchema.safeParse(config);
-  if (result.success) return result.data;
+  const result = configSchema.safeParse(record.config);
+  if (result.success) return { config: result.data, wish: wishOf(record, result.data) };
   const [issue] = result.error.issues;
   throw new UsageError(`${file}: config.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'wrong'}`);
+}
+
+function wishOf({ id, pinned, rerunOf, resumes }: RunRecord, { runtime, device }: RunConfig): RuntimeWish {
+  if (!pinned) return { runtime, device };
+  const command = rerunOf !== null && resumes.length === 0 ? `sat rerun ${rerunOf}` : `sat resume ${id}`;
+  return { ...pinned, instead: `allow another with "${command} --runtime auto"` };
 }
 
 main(process.argv.slice(2)).then(

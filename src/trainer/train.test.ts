@@ -5,8 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeNpy } from '../formats/npy';
 import { decodeSafetensors } from '../formats/safetensors';
 import { configSchema } from '../protocol/config';
+import { evaluatedMetrics } from '../protocol/evaluatedMetrics';
 import type { RunEvent } from '../protocol/events';
+import { methodTitles } from '../protocol/methods';
 import { selectiveFileSchema } from '../protocol/selective';
+import { dataFingerprint } from './dataFingerprint';
 import { hostImages } from './data/imageSource';
 import { loadDataSet } from './data/registry';
 import type { DataSet } from './data/types';
@@ -137,7 +140,7 @@ describe('a run', () => {
     const noise = JSON.parse(readFileSync(join(folder, 'noise.json'), 'utf8')) as { count: number; indices: number[] };
     expect(noise.count).toBe(517);
     expect(noise.indices).toHaveLength(517);
-    expect(events[0]).toMatchObject({ event: 'start', steps: 15, epochs: 3 });
+    expect(events[0]).toMatchObject({ event: 'start', steps: 15, epochs: 3, data: dataFingerprint(dataSet) });
   });
 
   it('tells of its label noise, and saves what came out', async () => {
@@ -291,6 +294,22 @@ describe('a run', () => {
     const config = { ...satConfig, optimizer: { name: 'sgd', learningRate: 1e30 } };
     await expect(run(newFolder(), config)).rejects.toThrow(/loss is .* at step \d+/i);
   });
+
+  it.each(Object.keys(methodTitles))(
+    'of %s evaluates the metrics that the configuration tells beforehand',
+    async (name) => {
+      const attacks = [{ name: 'fgsm', limit: 10 }];
+      const validated = { ...satConfig.data, limit: 64, validation: 0.1 };
+      for (const [data, evaluate] of [
+        [{ ...validated, validation: 0 }, {}],
+        [validated, { selective: true, attacks }],
+      ] as const) {
+        const config = { ...satConfig, method: { name }, data, evaluate, epochs: 1 };
+        const told = metricsOf((await run(newFolder(), config)).events).at(-1)?.values ?? {};
+        expect(Object.keys(told).sort()).toEqual(evaluatedMetrics(configSchema.parse(config)).sort());
+      }
+    },
+  );
 
   it('names the metrics there are when the best checkpoint asks for another', async () => {
     const folder = newFolder();

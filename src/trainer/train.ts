@@ -4,6 +4,7 @@ import { writeAtomic } from '../formats/atomicFile';
 import { encodeNpy } from '../formats/npy';
 import { documentVersion, type RunConfig } from '../protocol/config';
 import { augmentationOf } from '../protocol/data';
+import { reportedCoverages } from '../protocol/evaluatedMetrics';
 import { lowerIsBetter } from '../protocol/metrics';
 import { runFiles } from '../protocol/run';
 import { createVictim } from './attacks/victim';
@@ -18,6 +19,7 @@ import { imageSource, type CreateImageSource, type ImageFormat, type ImageSource
 import { describeNoise, saveNoise } from './data/noise';
 import { prepareTrainingData, type Part, type TrainingData } from './data/prepare';
 import type { DataSet } from './data/types';
+import { dataFingerprint } from './dataFingerprint';
 import { countCorrect, createPredict, meanCrossEntropy } from './evaluate';
 import type { EventSink } from './eventStream';
 import { createMethod, methodOutputs } from './methods/registry';
@@ -28,7 +30,7 @@ import { createOptimizer } from './optimizers/registry';
 import { learningRateAt } from './optimizers/schedule';
 import { Problem } from './problem';
 import { robustAccuracies } from './robustness';
-import type { Runtime } from './runtimes';
+import type { Circumstances, Runtime } from './runtimes';
 import { fixedRandom } from './runtimes/program';
 import { scoresOf, selectiveAnswers, selectiveCurve } from './selective';
 import { describeSoftTargets } from './softTargets';
@@ -39,7 +41,7 @@ export interface TrainingRun {
   folder: string;
   config: RunConfig;
   dataSet: DataSet;
-  runtime: Runtime;
+  runtime: Runtime & Partial<Circumstances>;
   events: EventSink;
   /** Newest metrics of the device, where it has some. */
   deviceMetrics?: () => Record<string, number>;
@@ -75,6 +77,9 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
     device: run.runtime.device,
     steps,
     epochs: config.epochs,
+    versions: run.runtime.versions,
+    threads: run.runtime.threads,
+    data: dataFingerprint(dataSet),
     ...(run.resumeFrom ? { fromStep: progress.step } : {}),
   });
   if (data.noise) {
@@ -332,7 +337,7 @@ function selectiveMetrics([own]: readonly SelectiveCurve[]): Record<string, numb
   if (!own) return {};
   const values: Record<string, number> = { 'selective/aurc': own.aurc };
   for (const { coverage, accepted, errors } of own.table) {
-    if ([95, 90, 80, 70].includes(coverage)) values[`selective/risk@${coverage}`] = errors / accepted;
+    if (reportedCoverages.includes(coverage)) values[`selective/risk@${coverage}`] = errors / accepted;
   }
   return values;
 }

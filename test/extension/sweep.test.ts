@@ -68,6 +68,25 @@ describe('a sweep in the extension host', () => {
     assert.equal(new Set(runs.map(({ record }) => record?.cell)).size, 2);
   });
 
+  it('shows what it came to as a table', async function () {
+    this.timeout(deadlineMilliseconds);
+    const place = await open();
+    await sweepFile(place, 'two seeds', 256);
+    const runs = await untilCompleted(place, 'two seeds');
+    await vscode.commands.executeCommand('satLab.showSweepResults', { kind: 'group', runs });
+    let text: string | undefined;
+    while (text === undefined) {
+      await sleep(200);
+      text = vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'sat-lab-results')?.getText();
+    }
+    assert.match(text, /^# two seeds\n\n2 of 2 runs are completed\./);
+    assert.match(
+      text,
+      /^\| test accuracy, best \| last \| n \|\n\|--:\|--:\|--:\|\n\| [\d.]+ ± [\d.]+ % \| .* \| 2 \|$/m,
+    );
+    await vscode.commands.executeCommand('workbench.action.closeAllEditors');
+  });
+
   it('that a lost window has left goes on by command', async function () {
     this.timeout(deadlineMilliseconds);
     const place = await open();

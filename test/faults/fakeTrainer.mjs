@@ -5,6 +5,8 @@
 //   ignore-sigterm  nor does SIGTERM
 //   grandchild      starts a process that ignores SIGINT and SIGTERM; its pid is in RUN/grandchild.pid
 //   fail            ends with code 3 and a message on standard error
+//   other-data      tells of another data set than usual
+//   refuse          finds every configuration at fault
 //   garbage         prints lines that are no events between its events
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
@@ -19,6 +21,7 @@ const now = () => Date.now() / 1000;
 if (command === 'train') train(args[0], args[1] === '--resume' ? args[2] : undefined);
 else if (command === 'evaluate') evaluate(args[0]);
 else if (command === 'data') data(...args);
+else if (command === 'check') check();
 else {
   writeSync(2, 'Usage: trainer train RUN_FOLDER [--resume CHECKPOINT]\n');
   process.exitCode = 2;
@@ -52,6 +55,8 @@ function train(folder, resume) {
     device: 'none',
     steps,
     epochs: 2,
+    threads: 1,
+    data: behaviours.has('other-data') ? 'sha256:1' : 'sha256:0',
     ...(step > 0 && { fromStep: step }),
   });
   const next = () => {
@@ -90,6 +95,16 @@ function evaluate(folder) {
   emit({ event: 'start', time: now(), runtime: 'fake', device: 'none', steps: 1000 });
   writeFileSync(file, JSON.stringify({ ...record, counts, started: now(), ended: now() }));
   emit({ event: 'end', status: 'completed', time: now() });
+}
+
+function check() {
+  let input = '';
+  process.stdin.on('data', (bytes) => (input += bytes));
+  process.stdin.on('end', () => {
+    const configs = behaviours.has('refuse') ? JSON.parse(input) : [];
+    const dataSets = [...new Set(configs.map(({ data }) => data.name))];
+    print(JSON.stringify(dataSets.map((dataSet) => ({ dataSet, message: `${dataSet}: no files.` }))) + '\n');
+  });
 }
 
 /** Digits are there, and other data sets where their folder is. */

@@ -17,18 +17,17 @@ const whereToGet = 'the images are your own';
 export const imageFolder: DataSetSource<DataOptions<'image-folder'>> = {
   whereToGet,
   async load(places, options) {
-    const root = requireRoot('image-folder', places, `${layouts}.`);
-    const { classNames, train, test } = listImages(root, options);
+    const { train, test, ...about } = list(places, options);
     return {
-      name: 'image-folder',
-      classNames,
-      shape: [options.size, options.size, 3],
-      pixelScale: 255,
-      // ImageNet's, which the authors also use for Dogs vs. Cats (facts 1.10).
-      normalization: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+      ...about,
       train: await loadSplit(train, options, places),
       test: await loadSplit(test, options, places),
     };
+  },
+  outline(places, options) {
+    const { train, test, ...about } = list(places, options);
+    const labels = (files: readonly LabelledFile[]) => ({ images: new Uint8Array(0), labels: labelsOf(files) });
+    return { ...about, train: labels(train), test: labels(test) };
   },
   async check(places, options) {
     const { root } = places;
@@ -45,14 +44,31 @@ export const imageFolder: DataSetSource<DataOptions<'image-folder'>> = {
   },
 };
 
+function list(places: DataPlaces, options: DataOptions<'image-folder'>) {
+  const { classNames, train, test } = listImages(requireRoot('image-folder', places, `${layouts}.`), options);
+  return {
+    name: 'image-folder',
+    classNames,
+    shape: [options.size, options.size, 3] as const,
+    pixelScale: 255,
+    // ImageNet's, which the authors also use for Dogs vs. Cats (facts 1.10).
+    normalization: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+    train,
+    test,
+  };
+}
+
+function labelsOf(files: readonly LabelledFile[]): Int32Array {
+  return Int32Array.from(files, ({ label }) => label);
+}
+
 async function loadSplit(
   files: readonly LabelledFile[],
   { size }: Pick<DataOptions<'image-folder'>, 'size'>,
   places: DataPlaces,
 ): Promise<Split> {
   const cached = await decodeOnce(files, size, places);
-  const labels = Int32Array.from(files, ({ label }) => label);
-  return { images: await readImages(cached, size), labels };
+  return { images: await readImages(cached, size), labels: labelsOf(files) };
 }
 
 /** Decoded images: in memory where they fit, else as a stream. @param limit in bytes */

@@ -42,6 +42,7 @@ function sourceOf<N extends DataSetName>(data: DataOptions<N> & DataConfig) {
   return {
     load: (places: DataPlaces) => source.load(places, data),
     check: (places: DataPlaces) => source.check(places, data),
+    outline: (places: DataPlaces) => source.outline?.(places, data),
   };
 }
 
@@ -60,6 +61,11 @@ export async function loadDataSet(data: Named, places: DataPlaces): Promise<Data
     );
   }
   return dataSet;
+}
+
+/** A data set without its pixels where reading them takes long, else whole. @throws as `loadDataSet` */
+export async function outlineDataSet(data: DataConfig, places: DataPlaces): Promise<DataSet> {
+  return sourceOf(data).outline(places) ?? loadDataSet(data, places);
 }
 
 function imageCounts({ train, test }: DataSet): [train: number, test: number] {

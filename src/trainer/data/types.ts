@@ -58,6 +58,11 @@ export interface DataSetSource<Options = unknown> {
   published?: readonly [train: number, test: number];
   /** @throws Problem that names the file, what is wrong and what to do */
   load: (places: DataPlaces, options: Options) => Promise<DataSet>;
+  /**
+   * The same without any pixels, where reading these takes long: enough to tell whether a run can start.
+   * @throws as `load`
+   */
+  outline?: (places: DataPlaces, options: Options) => DataSet;
   /** Looks at each file; none when it is not known where they might be. Never throws. */
   check: (places: DataPlaces, options: Options) => Promise<FileFinding[]>;
 }

@@ -1,4 +1,4 @@
-import type { MethodConfig, MethodName, MethodOptions } from '../../protocol/methods';
+import { abstainingMethods, type MethodConfig, type MethodName, type MethodOptions } from '../../protocol/methods';
 import { adversarialTraining } from './adversarialTraining';
 import { coTeaching } from './coTeaching';
 import { deepGamblers } from './deepGamblers';
@@ -43,10 +43,7 @@ export function createMethod<N extends MethodName>(
   return factories[name](options, context);
 }
 
-/** Methods whose network has one output more than there are classes, for abstention. */
-const abstaining: ReadonlySet<MethodName> = new Set(['selective_sat', 'deep_gamblers']);
-
 /** How many outputs a method's network has. */
 export function methodOutputs(name: MethodName, classes: number): number {
-  return abstaining.has(name) ? classes + 1 : classes;
+  return abstainingMethods.has(name) ? classes + 1 : classes;
 }

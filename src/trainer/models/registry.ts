@@ -4,7 +4,7 @@ import { mlp } from './mlp';
 import type { Model, ModelShape } from './model';
 import { resnet } from './resnet';
 import { smallCnn } from './smallCnn';
-import { vgg16Bn } from './vgg';
+import { requireVggSize, vgg16Bn } from './vgg';
 import { wideResnet } from './wideResnet';
 
 type Factories = { [N in ModelName]: (options: ModelOptions<N>, shape: ModelShape) => Model };
@@ -25,4 +25,12 @@ const factories: Factories = {
 export function createModel<N extends ModelName>(options: ModelOptions<N> & ModelConfig, shape: ModelShape): Model {
   const name: N = options.name;
   return factories[name](options, shape);
+}
+
+/** What models ask of the images. */
+const requirements: Partial<Record<ModelName, (input: ModelShape['input']) => void>> = { 'vgg16-bn': requireVggSize };
+
+/** Looks whether a model could be made, without making it. @throws Problem when it does not fit the images */
+export function requireFit({ name }: ModelConfig, input: ModelShape['input']): void {
+  requirements[name]?.(input);
 }

@@ -17,6 +17,12 @@ const stages = [
 const maxPool: ImageLayer = { weights: [], forward: (x) => tf.maxPool(x, 2, 2, 'valid') };
 const activation: ImageLayer = { weights: [], forward: (x) => relu(x) };
 
+/** @throws Problem when the images are too small to be halved five times */
+export function requireVggSize([height, width]: ModelShape['input']): void {
+  if (Math.min(height, width) >= 32) return;
+  throw new Problem(`model.name: vgg16-bn needs images of 32×32 or more, these are ${height}×${width}.`);
+}
+
 /**
  * VGG-16 with batch norm and dropout as selective classification uses it (Deep Gamblers and SAT-selective-cls,
  * models/cifar/vgg.py; facts 1.10): 3×3 convolution with bias, ReLU, batch norm, dropout of whole channels; a max-pool
@@ -24,10 +30,8 @@ const activation: ImageLayer = { weights: [], forward: (x) => relu(x) };
  * @throws Problem when the images are too small to be halved five times
  */
 export function vgg16Bn({ input: [height, width, channels], outputs, random }: ModelShape): Model {
+  requireVggSize([height, width, channels]);
   const positions = Math.floor(height / 32) * Math.floor(width / 32);
-  if (positions === 0) {
-    throw new Problem(`model.name: vgg16-bn needs images of 32×32 or more, these are ${height}×${width}.`);
-  }
   const features: ImageLayer[] = [];
   let from = channels;
   for (const { channels: widths, dropout } of stages) {

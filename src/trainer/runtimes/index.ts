@@ -15,6 +15,20 @@ export interface Runtime {
   images: CreateImageSource;
 }
 
+/** What its numbers may depend on besides the program, for the `start` event. */
+export interface Circumstances {
+  /** Versions of what computes, by name. */
+  versions: Record<string, string>;
+  /** How many threads compute one operation. */
+  threads: number;
+}
+
+/** What is asked of a runtime. */
+export interface RuntimeWish extends Pick<RunConfig, 'runtime' | 'device'> {
+  /** What else somebody can do where it is not there, to end a sentence with. Default: change the configuration. */
+  instead?: string;
+}
+
 /**
  * Makes the runtime that a configuration asks for the active backend. The only place where one is chosen.
  * @param wasmFolder the folder with the .wasm files of the embedded runtime
@@ -22,22 +36,34 @@ export interface Runtime {
  * @throws Problem when what was asked for is not there: a run never moves to another device silently.
  */
 export async function startRuntime(
-  { runtime, device }: Pick<RunConfig, 'runtime' | 'device'>,
+  wish: RuntimeWish,
   wasmFolder: string,
   warn: (message: string) => void = () => {},
-): Promise<Runtime> {
+): Promise<Runtime & Circumstances> {
+  const { runtime, device } = wish;
   const installed = runtime === 'wasm' ? undefined : installedTensorFlow();
   if (installed !== undefined) {
     try {
-      return { name: 'tensorflow', ...(await startTensorFlow(installed, device)) };
+      return { name: 'tensorflow', ...(await startTensorFlow(installed, device, wish.instead)) };
     } catch (error) {
       if (!(error instanceof Problem) || runtime === 'tensorflow' || device === 'gpu') throw error;
       warn(`${error.message} This run uses the embedded runtime.`);
     }
   }
+  requireRuntime(wish);
+  await startWasm(wasmFolder);
+  return { name: 'wasm', device: 'cpu', compile: eager, images: hostImages, versions: {}, threads: 1 };
+}
+
+/**
+ * Looks whether what a configuration asks for is installed, without starting it.
+ * @throws Problem when it is not
+ */
+export function requireRuntime({ runtime, device, instead }: RuntimeWish): void {
+  if (runtime !== 'wasm' && installedTensorFlow() !== undefined) return;
   if (runtime === 'tensorflow') {
     throw new Problem(
-      'The TensorFlow runtime is not installed. Run "sat runtime install", or set "runtime" to "auto" to use the embedded one.',
+      `The TensorFlow runtime is not installed. Run "sat runtime install", or ${instead ?? 'set "runtime" to "auto" to use the embedded one'}.`,
     );
   }
   if (device === 'gpu') {
@@ -47,6 +73,4 @@ export async function startRuntime(
         : 'A GPU needs the TensorFlow runtime, which is not installed. Run "sat runtime install", or set "device" to "auto".',
     );
   }
-  await startWasm(wasmFolder);
-  return { name: 'wasm', device: 'cpu', compile: eager, images: hostImages };
 }

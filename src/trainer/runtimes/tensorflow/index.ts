@@ -1,8 +1,8 @@
+import { availableParallelism } from 'node:os';
 import type { RunConfig } from '../../../protocol/config';
-import type { CreateImageSource } from '../../data/imageSource';
 import { Problem, messageOf } from '../../problem';
 import * as tf from '../../tf';
-import type { Compile } from '../program';
+import type { Circumstances, Runtime } from '..';
 import { TensorFlowBackend } from './backend';
 import { loadBinding } from './binding';
 import { registerTensorFlowKernels } from './kernels';
@@ -12,12 +12,14 @@ import { residentImages } from './residentImages';
 /**
  * Starts TensorFlow from an installed runtime.
  * @param folder with tfjs_binding.node and TensorFlow's libraries
+ * @param instead what else somebody can do where it does not start, to end a sentence with
  * @throws Problem when it does not load, or has no GPU where one is asked for
  */
 export async function startTensorFlow(
   folder: string,
   device: RunConfig['device'],
-): Promise<{ device: string; compile: Compile; images: CreateImageSource }> {
+  instead?: string,
+): Promise<Omit<Runtime, 'name'> & Circumstances> {
   if (device === 'cpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
   // TensorFlow would take all of a GPU's memory, and log its start.
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
@@ -26,10 +28,15 @@ export async function startTensorFlow(
   try {
     backend = new TensorFlowBackend(loadBinding(folder));
   } catch (error) {
-    throw new Problem(`TensorFlow in ${folder} does not load (${messageOf(error)}). Run "sat runtime install" again.`);
+    const otherwise = instead === undefined ? '' : `, or ${instead}`;
+    throw new Problem(
+      `TensorFlow in ${folder} does not load (${messageOf(error)}). Run "sat runtime install" again${otherwise}.`,
+    );
   }
   if (device === 'gpu' && !backend.isUsingGpuDevice) {
-    throw new Problem('TensorFlow sees no GPU. "sat runtime status" says why; or set "device" to "auto".');
+    throw new Problem(
+      `TensorFlow sees no GPU. "sat runtime status" says why; or ${instead ?? 'set "device" to "auto"'}.`,
+    );
   }
   tf.registerBackend('tensorflow', () => backend);
   registerTensorFlowKernels(backend);
@@ -38,5 +45,13 @@ export async function startTensorFlow(
     device: backend.isUsingGpuDevice ? 'GPU:0' : 'CPU:0',
     compile: graphCompiler(backend),
     images: residentImages(backend),
+    versions: { tensorflow: backend.observed.native.TF_Version },
+    threads: threads(),
   };
+}
+
+/** TensorFlow takes as many as this process may run on, unless it is told otherwise. */
+function threads(): number {
+  const told = Number(process.env['TF_NUM_INTRAOP_THREADS']);
+  return Number.isInteger(told) && told > 0 ? told : availableParallelism();
 }
