@@ -47,9 +47,11 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
     rmSync(place, { recursive: true, force: true });
   });
 
+  /** @param checkpoint a name, or a path */
   const evaluate = (checkpoint: string, ...args: string[]) =>
     new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
-      const file = join(run(), 'checkpoints', `${checkpoint}.safetensors`);
+      const named = join(run(), 'checkpoints', `${checkpoint}.safetensors`);
+      const file = checkpoint.includes('/') ? checkpoint : named;
       const child = execFile(
         tools.node,
         [join(tools.dist, 'sat.js'), 'evaluate', file, ...args],
@@ -75,6 +77,14 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
     const second = await evaluate('epoch-10', '--epsilon', '0.1,0.3', '--json');
     expect((JSON.parse(second.stdout) as { evaluations: unknown[] }).evaluations).toHaveLength(2);
     expect(readdirSync(join(run(), 'evaluations'))).toHaveLength(4);
+  });
+
+  it('warns of steps that are too short, once for all checkpoints', async () => {
+    const short = ['--epsilon', '0.3', '--step-size', '0.003'];
+    const runs = join(place, 'sat-runs');
+    expect((await evaluate(run(), ...short, '--checkpoints', '9-10', '--runs', runs)).stderr).toMatch(
+      /^warning: 20 steps of 0\.003 cannot cross a ball of ε 0\.3: [^\n]+\n$/,
+    );
   });
 
   it('has no column for what is the same everywhere', async () => {

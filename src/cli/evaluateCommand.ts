@@ -5,7 +5,6 @@ import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import {
   checkpointsOf,
-  contradictions,
   evaluationsBeside,
   prepareEvaluation,
   shareInterval,
@@ -14,6 +13,7 @@ import {
   type Evaluation,
 } from '../lab/evaluate';
 import { formatDuration } from '../lab/format';
+import { warningsOf } from '../lab/robustness';
 import { findRun } from '../lab/store';
 import type { EvaluationAttack } from '../protocol/evaluation';
 import { exitCodes } from '../protocol/run';
@@ -37,7 +37,7 @@ export function evaluateCommand(): Command {
     .option('--epsilon <x,…>', 'radius of the ball, in pixels of [0, 1], such as 8/255; several: each of them', numbers)
     .option('--norm <name>', 'linf or l2')
     .option('--steps <n,…>', 'steps of the attack; several: each of them', numbers)
-    .option('--step-size <x>', 'size of a step', numeric)
+    .option('--step-size <x>', 'size of a step; left out: 0.003, longer where that cannot cross the ball', numeric)
     .option('--restarts <n>', 'random restarts', numeric)
     .option('--seed <n>', 'seed of the attack', numeric)
     .option(
@@ -86,7 +86,8 @@ async function evaluateAll(
     if (code !== exitCodes.done) break;
     done.push(evaluation);
   }
-  const warnings = (await Promise.all(done.map(warningsOf))).flat();
+  // Evaluations of one attack say much the same.
+  const warnings = [...new Set((await Promise.all(done.map(warningsAbout))).flat())];
   if (json) {
     print.json({
       version: 1,
@@ -109,9 +110,8 @@ async function evaluateAll(
   return code;
 }
 
-async function warningsOf(evaluation: Evaluation): Promise<string[]> {
-  const told = evaluation.log.filter((line) => line.startsWith('warn: ')).map((line) => line.slice('warn: '.length));
-  return [...told, ...contradictions(evaluation, await evaluationsBeside(evaluation.checkpoint))];
+async function warningsAbout(evaluation: Evaluation): Promise<string[]> {
+  return warningsOf(evaluation, await evaluationsBeside(evaluation.checkpoint));
 }
 
 function row({ record }: Evaluation, varied: readonly string[]): string[] {

@@ -7,7 +7,7 @@ import { prepareEvaluation, startEvaluation, stopEvaluation, type Evaluation } f
 import { formatDuration } from '../lab/format';
 import { attackTitle, countWords, resultWords, shareWords } from '../lab/robustness';
 import type { Run, RunCheckpoint } from '../lab/run';
-import { attackSchema, attackTitles, type AttackName } from '../protocol/attacks';
+import { attackDescriptions, attackTitles, type AttackName } from '../protocol/attacks';
 import { evaluationAttackSchema, type EvaluationAttack } from '../protocol/evaluation';
 import type { Lab } from './lab';
 import { lastEvaluationChoices, rememberEvaluationChoices, type EvaluationChoices } from './memory';
@@ -229,7 +229,7 @@ function keptCheckpoints(run: Run): RunCheckpoint[] {
 }
 
 function attackStep(last: EvaluationChoices): Question<Answers['attack']> {
-  const described = new Map(attackSchema.options.map((schema) => [schema.shape.name.value, schema.description ?? '']));
+  const described = attackDescriptions();
   const names = Object.keys(attackTitles) as AttackName[];
   const usual: AttackName[] = ['pgd20', 'autoattack', 'fgsm', 'apgd-ce'];
   const items: Choice<Answers['attack']>[] = [...new Set([...usual, ...names])].map((name) => ({

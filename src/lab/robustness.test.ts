@@ -13,6 +13,7 @@ import {
   robustAgainst,
   robustByCheckpoint,
   strongestFirst,
+  warningsOf,
 } from './robustness';
 import { Run } from './run';
 
@@ -53,7 +54,8 @@ describe('evaluations in words', () => {
   it('name the attack, the ball, and what is not as usual', () => {
     const words = (options: object) => [attackTitle(attackOf(options)), attackSettings(attackOf(options))];
     expect(words({ name: 'pgd20' })).toEqual(['PGD-20', 'L∞ ε 0.031']);
-    expect(words({ name: 'pgd', steps: 7, epsilon: 8 / 255 })).toEqual(['PGD-7', 'L∞ ε 0.0314']);
+    expect(words({ name: 'pgd', steps: 7, epsilon: 8 / 255 })).toEqual(['PGD-7', 'L∞ ε 0.0314, step size 0.0112']);
+    expect(words({ name: 'pgd20', epsilon: 0.1 })[1]).toBe('L∞ ε 0.1, step size 0.0125');
     expect(words({ name: 'apgd-ce', norm: 'l2', epsilon: 0.5, steps: 50, eotSteps: 2 })).toEqual([
       'APGD-CE',
       'L2 ε 0.5, 50 steps, eot steps 2',
@@ -72,6 +74,21 @@ describe('evaluations in words', () => {
       '41.2 % ± 3.0 (1,000)',
     );
     expect(resultWords(await evaluated(10, { name: 'fgsm' }))).toBe('');
+  });
+
+  it('say when the steps were too short for the ball, once', async () => {
+    const counts = { total: 100, correct: 80, robust: 40 };
+    const weak = await evaluated(10, { name: 'pgd20', epsilon: 0.3, stepSize: 0.003 }, counts);
+    const warning = expect.stringMatching(/^20 steps of 0\.003 cannot cross a ball of ε 0\.3: /) as string;
+    expect(warningsOf(weak, [])).toEqual([warning]);
+    const [message = ''] = warningsOf(weak, []);
+    writeFileSync(
+      join(weak.folder, 'events.ndjson'),
+      [1, 2].map(() => formatEvent({ event: 'log', level: 'warn', message })).join(''),
+    );
+    await weak.refresh();
+    expect(warningsOf(weak, [])).toEqual([message]);
+    expect(warningsOf(await evaluated(10, { name: 'pgd20', epsilon: 0.3 }, counts), [])).toEqual([]);
   });
 
   it('stand with the strongest attack first, then the largest ε', async () => {
@@ -108,7 +125,7 @@ describe('evaluations as curves', () => {
         [0.4, 0.42],
       ],
       'test/robust_accuracy/pgd20 · L∞ ε 0.031, 1,000 images': [[120], [0.46]],
-      'test/robust_accuracy/pgd20 · L∞ ε 0.1, 100 images': [[480], [0.09]],
+      'test/robust_accuracy/pgd20 · L∞ ε 0.1, step size 0.0125, 100 images': [[480], [0.09]],
     });
   });
 
@@ -130,14 +147,16 @@ describe('evaluations as curves', () => {
     const of = (robust: number) => ({ total: 100, correct: 80, robust });
     const all = [
       await evaluated(10, { name: 'pgd20', epsilon: 0.2 }, of(10)),
+      // Its step is the authors', those of the others grow with ε.
+      await evaluated(10, { name: 'pgd20', epsilon: 0.02 }, of(50)),
       await evaluated(10, { name: 'pgd20', epsilon: 0.1 }, of(30)),
       await evaluated(10, { name: 'pgd20', epsilon: 0.1, steps: 50 }, of(29)),
       await evaluated(20, { name: 'pgd20', epsilon: 0.3 }, of(5)),
     ];
     expect(curves(robustAgainst(all))).toEqual({
       'robust_accuracy_against_epsilon/pgd20 · epoch-10, L∞, 100 images': [
-        [0, 0.1, 0.2],
-        [0.8, 0.3, 0.1],
+        [0, 0.02, 0.1, 0.2],
+        [0.8, 0.5, 0.3, 0.1],
       ],
       'robust_accuracy_against_steps/pgd20 · epoch-10, L∞ ε 0.1, 100 images': [
         [20, 50],

@@ -1,4 +1,4 @@
-import { attackSchema, attackTitles } from '../protocol/attacks';
+import { attackSchema, attackTitles, shortSteps, usualStepSize } from '../protocol/attacks';
 import type { EvaluationRecord } from '../protocol/evaluation';
 import type { About } from '../protocol/events';
 import { aboutMark } from '../protocol/panel';
@@ -32,7 +32,9 @@ function unusualOptions({ name, norm: _norm, epsilon: _epsilon, limit: _limit, .
   return Object.entries(options)
     .filter(([option, value]) => option !== titled[name] && value !== usual[option])
     .map(([option, value]) =>
-      option === 'steps' ? `${String(value)} ${value === 1 ? 'step' : 'steps'}` : `${words(option)} ${String(value)}`,
+      option === 'steps'
+        ? `${String(value)} ${value === 1 ? 'step' : 'steps'}`
+        : `${words(option)} ${valueWords(value)}`,
     );
 }
 
@@ -67,11 +69,16 @@ export function strongestFirst(evaluations: readonly Evaluation[]): Evaluation[]
   });
 }
 
-/** Signs of gradient masking: what the trainer saw, and what others of the same checkpoint say against it. */
+/**
+ * Why a result may be too high: what the trainer saw, steps that are too short, and what others of the same checkpoint
+ * say against it.
+ */
 export function warningsOf(evaluation: Evaluation, others: readonly Evaluation[]): string[] {
   const mark = 'warn: ';
   const told = evaluation.log.filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length));
-  return [...told, ...contradictions(evaluation, others)];
+  const short = shortSteps(evaluation.record?.attack ?? {});
+  // An evaluation that was resumed has told some of them twice.
+  return [...new Set([...told, ...(short === undefined ? [] : [short]), ...contradictions(evaluation, others)])];
 }
 
 /** "test/robust_accuracy/pgd20 · L∞ ε 0.031, 1,000 images" */
@@ -127,7 +134,9 @@ function sweepsOf(evaluations: readonly Evaluation[]): { option: SweptOption; re
     for (const { record } of evaluations) {
       if (!record?.counts || typeof record.attack[option] !== 'number') continue;
       const { attack, checkpoint, step, counts } = record;
-      const rest = Object.entries({ ...attack, [option]: undefined }).sort(([a], [b]) => (a < b ? -1 : 1));
+      const rest = Object.entries({ ...withoutUsualStep(attack), [option]: undefined }).sort(([a], [b]) =>
+        a < b ? -1 : 1,
+      );
       const key = JSON.stringify([checkpoint, step, counts.total, rest]);
       groups.set(key, [...(groups.get(key) ?? []), record]);
     }
@@ -140,9 +149,17 @@ function sweepsOf(evaluations: readonly Evaluation[]): { option: SweptOption; re
 /** Which checkpoint, and what the evaluations of a curve have in common. */
 function aboutAgainst({ checkpoint, attack }: EvaluationRecord, option: SweptOption): string {
   const name = (checkpoint.split('/').at(-1) ?? checkpoint).replace('.safetensors', '');
-  const { steps: _steps, ...others } = attack;
+  const { steps, ...others } = withoutUsualStep(attack);
   const ball = option === 'epsilon' ? normWords(attack['norm']) : ballWords(attack['norm'], epsilonOf(attack) ?? NaN);
-  return [name, ball, ...unusualOptions(option === 'epsilon' ? attack : others)].join(', ');
+  return [name, ball, ...unusualOptions(option === 'epsilon' ? { ...others, steps } : others)].join(', ');
+}
+
+/** An attack without a step size that follows from ε and the number of steps: along a curve it changes with them. */
+function withoutUsualStep(attack: Attack): Attack {
+  const { stepSize, ...others } = attack;
+  const { epsilon, steps } = attack;
+  if (typeof epsilon !== 'number' || typeof steps !== 'number') return attack;
+  return stepSize === usualStepSize({ epsilon, steps }) ? others : attack;
 }
 
 function seriesOf(all: Map<string, Series>, name: string): Series {
@@ -166,6 +183,10 @@ function normWords(norm: unknown): string {
 
 function imageWords(count: number): string {
   return `${countWords(count)} images`;
+}
+
+function valueWords(value: unknown): string {
+  return String(typeof value === 'number' ? Number(value.toPrecision(4)) : value);
 }
 
 /** "stepSize" as "step size". */

@@ -151,6 +151,15 @@ describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
     expect(JSON.stringify(events)).not.toContain('robust_accuracy');
   });
 
+  it('says when its steps are too short for the ball', async () => {
+    const warnings = async (id: string, attack: object) =>
+      (await evaluate(id, attack, { limit: 5 })).events.filter((event) => event.event === 'log');
+    expect(await warnings('short', { ...pgd, stepSize: 0.001 })).toMatchObject([
+      { level: 'warn', message: expect.stringMatching(/^20 steps of 0\.001 cannot cross a ball of ε 0\.1/) as string },
+    ]);
+    expect(await warnings('long', { ...pgd, stepSize: undefined })).toEqual([]);
+  });
+
   it('names a wrong option of an attack', async () => {
     await expect(evaluate('wrong', { name: 'pgd20', epsilon: -1 })).rejects.toThrow(/attack.epsilon/);
   });

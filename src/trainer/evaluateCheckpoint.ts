@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomic } from '../formats/atomicFile';
 import { encodeNpy } from '../formats/npy';
-import { attackSchema, type AttackConfig } from '../protocol/attacks';
+import { attackSchema, shortSteps, type AttackConfig } from '../protocol/attacks';
 import type { RunConfig } from '../protocol/config';
 import { evaluationFiles, type EvaluationRecord } from '../protocol/evaluation';
 import { createAttack } from './attacks/registry';
@@ -68,7 +68,13 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
   const file = join(folder, evaluationFiles.samples);
   const known = await readSamples(file, subject.labels.length);
 
-  const record = { ...evaluation.record, started: evaluation.record.started ?? now(), counts: null, ended: null };
+  const record: EvaluationRecord = {
+    ...evaluation.record,
+    attack: attack ?? evaluation.record.attack,
+    started: evaluation.record.started ?? now(),
+    counts: null,
+    ended: null,
+  };
   await writeRecord(folder, record);
   events.emit({
     event: 'start',
@@ -78,6 +84,8 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
     steps: progressSteps,
     ...(known ? { fromStep: stepAt(doneShare(known, parts.length)) } : {}),
   });
+  const short = shortSteps(record.attack);
+  if (short !== undefined) events.emit({ event: 'log', level: 'warn', message: short });
   const measured = { images: subject.labels.length, epsilon: attack?.epsilon ?? 0, norm: attack?.norm ?? '' };
   const tell = (done: number, values: Record<string, number>) =>
     events.emit({

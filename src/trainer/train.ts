@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomic } from '../formats/atomicFile';
 import { encodeNpy } from '../formats/npy';
+import { shortSteps } from '../protocol/attacks';
 import { documentVersion, type RunConfig } from '../protocol/config';
 import { augmentationOf } from '../protocol/data';
 import { lowerIsBetter } from '../protocol/metrics';
@@ -79,6 +80,10 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
   if (data.noise) {
     const message = describeNoise(data.noise.record, dataSet.train.labels.length);
     events.emit({ event: 'log', level: 'info', message });
+  }
+  for (const attack of config.evaluate.attacks) {
+    const short = shortSteps(attack);
+    if (short !== undefined) events.emit({ event: 'log', level: 'warn', message: `${attack.name}: ${short}` });
   }
   const used = methodForModel(config.method, config.model);
   if ('alpha' in used && 'startEpoch' in used && used !== config.method) {

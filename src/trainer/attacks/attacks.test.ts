@@ -138,6 +138,28 @@ describe.each(cases)('%s in %s', (name, norm) => {
   });
 });
 
+describe.each(['pgd20', 'pgd', 'multi-targeted'] as const)('%s without a step size', (name) => {
+  /** Changes its mind when the pixels are 0.25 brighter than grey, on average. */
+  const distant: Model = {
+    weights: [],
+    forward: (images) => {
+      const brightness = tf.mean<tf.Tensor2D>(tf.reshape(images, [-1, size]), 1, true);
+      return tf.concat2d([tf.fill([images.shape[0], 1], 0.75), brightness], 1);
+    },
+  };
+  const points = { images: new Float32Array(size).fill(0.5), labels: Int32Array.of(0) };
+  const victim = createVictim(distant, { shape: [side, side, channels], classes: 2 }, eager, () => Promise.resolve());
+  const robust = async (options: object) =>
+    (await attacked(attackSchema.parse({ name, ...options }), points, victim)).robust;
+
+  it('comes to the end of a large ball', async () => {
+    expect(await robust({ epsilon: 0.24 })).toEqual([1]);
+    expect(await robust({ epsilon: 0.3 })).toEqual([0]);
+    expect(await robust({ epsilon: 0.3 * Math.sqrt(size), norm: 'l2' })).toEqual([0]);
+    expect(await robust({ epsilon: 0.3, stepSize: 0.003 })).toEqual([1]);
+  });
+});
+
 /** The last part of AutoAttack would spend its 5,000 queries on an image that stays robust. */
 function apgdOnly(norm: Norm, epsilon: number): AttackConfig {
   return attackSchema.parse({ name: 'apgd-t', norm, epsilon });
