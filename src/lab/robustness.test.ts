@@ -60,6 +60,9 @@ describe('evaluations in words', () => {
       'APGD-CE',
       'L2 ε 0.5, 50 steps, eot steps 2',
     ]);
+    const written = { name: 'pgd20', restarts: 2, norm: 'l2', stepSize: 0.1, steps: 10, epsilon: 1 };
+    expect(attackSettings(written)).toBe(attackSettings(attackOf(written)));
+    expect(attackSettings(written)).toBe('L2 ε 1, 10 steps, restarts 2, step size 0.1');
     expect(words({ name: 'autoattack', version: 'plus' })).toEqual(['AutoAttack plus', 'L∞ ε 0.031']);
     expect(words({ name: 'none' })).toEqual(['natural', '']);
     expect([attackTitle({ name: 'newer' }), attackSettings({ name: 'newer', epsilon: 0.1 })]).toEqual([
@@ -167,25 +170,41 @@ describe('evaluations as curves', () => {
 });
 
 describe('a run', () => {
-  it('draws what it told of robustness and what evaluations found as one curve, when both measured the same', async () => {
-    const about = { 'test/robust_accuracy/pgd20': { images: 100, epsilon: 0.031, norm: 'linf' } };
-    const told = {
-      event: 'metrics',
-      step: 120,
-      epoch: 10,
-      values: { 'test/robust_accuracy/pgd20': 0.4 },
-      about,
-    } as const;
-    writeFileSync(join(folder, 'metrics.ndjson'), formatEvent(told));
+  const metric = 'test/robust_accuracy/pgd20';
+  /** Tells of one robust accuracy at step 120, and evaluates epoch 20 thrice. @returns the curves, with their steps */
+  async function drawn(about: object, config = {}) {
+    const told = { event: 'metrics', step: 120, epoch: 10, values: { [metric]: 0.4 }, about: { [metric]: about } };
+    writeFileSync(join(folder, 'metrics.ndjson'), JSON.stringify(told) + '\n');
+    const record = { version: 1, id: 'one', created: '2026-01-01T00:00:00Z', config };
+    writeFileSync(join(folder, 'run.json'), JSON.stringify(record));
     const of = (total: number) => ({ total, correct: total, robust: total / 2 });
-    await evaluated(20, { name: 'pgd20' }, of(100));
-    await evaluated(20, { name: 'pgd20' }, of(200));
+    await evaluated(20, { name: 'pgd20', stepSize: 0.01 }, of(100));
+    await evaluated(20, { name: 'pgd20', restarts: 2, stepSize: 0.01 }, of(100));
+    await evaluated(20, { name: 'pgd20', stepSize: 0.01 }, of(200));
     const run = new Run(folder);
     await run.refresh();
-    expect([...run.drawnSeries].map(([name, { steps }]) => [name, [...steps]])).toEqual([
-      ['test/robust_accuracy/pgd20 · L∞ ε 0.031, 100 images', [120, 240]],
-      ['test/robust_accuracy/pgd20 · L∞ ε 0.031, 200 images', [240]],
-    ]);
+    return Object.fromEntries([...run.drawnSeries].map(([name, { steps }]) => [name, [...steps]]));
+  }
+  const together = {
+    [`${metric} · L∞ ε 0.031, step size 0.01, 100 images`]: [120, 240],
+    [`${metric} · L∞ ε 0.031, restarts 2, step size 0.01, 100 images`]: [240],
+    [`${metric} · L∞ ε 0.031, step size 0.01, 200 images`]: [240],
+  };
+  const ball = { images: 100, epsilon: 0.031, norm: 'linf' };
+
+  it('draws what it told of robustness and what evaluations found as one curve, when both measured the same', async () => {
+    const usual = { seed: 0, steps: 20, restarts: 1 };
+    expect(await drawn({ ...ball, ...usual, name: 'pgd20', stepSize: 0.01 })).toEqual(together);
+    expect(await drawn({ ...ball, ...usual, name: 'pgd20', stepSize: 0.003 })).toMatchObject({
+      [`${metric} · L∞ ε 0.031, 100 images`]: [120],
+      [`${metric} · L∞ ε 0.031, step size 0.01, 100 images`]: [240],
+    });
+  });
+
+  it('takes from its configuration what it did not tell of an attack', async () => {
+    const attacks = [{ name: 'fgsm' }, { name: 'pgd20', norm: 'linf', epsilon: 0.031, steps: 20, stepSize: 0.01 }];
+    expect(await drawn(ball, { evaluate: { attacks } })).toEqual(together);
+    expect(Object.keys(await drawn(ball))[0]).toBe(`${metric} · L∞ ε 0.031, 100 images`);
   });
 
   it('sees evaluations come, go to the trash, and come back', async () => {

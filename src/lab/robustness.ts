@@ -1,7 +1,9 @@
+import * as z from 'zod';
 import { attackSchema, attackTitles, shortSteps, usualStepSize } from '../protocol/attacks';
 import type { EvaluationRecord } from '../protocol/evaluation';
 import type { About } from '../protocol/events';
 import { aboutMark } from '../protocol/panel';
+import type { RunRecord } from '../protocol/run';
 import { contradictions, strength, type Evaluation } from './evaluate';
 import { Series } from './series';
 
@@ -29,13 +31,17 @@ function unusualOptions({ name, norm: _norm, epsilon: _epsilon, limit: _limit, .
   const parsed = attackSchema.safeParse({ name });
   const usual: Record<string, unknown> = parsed.success ? parsed.data : {};
   const titled: Record<string, string | undefined> = { autoattack: 'version', pgd: 'steps' };
-  return Object.entries(options)
-    .filter(([option, value]) => option !== titled[name] && value !== usual[option])
-    .map(([option, value]) =>
-      option === 'steps'
-        ? `${String(value)} ${value === 1 ? 'step' : 'steps'}`
-        : `${words(option)} ${valueWords(value)}`,
-    );
+  return (
+    Object.entries(options)
+      .filter(([option, value]) => option !== titled[name] && value !== usual[option])
+      // In one order, whoever wrote them down: equal attacks are called the same.
+      .sort(([a], [b]) => Number(b === 'steps') - Number(a === 'steps') || (a < b ? -1 : 1))
+      .map(([option, value]) =>
+        option === 'steps'
+          ? `${String(value)} ${value === 1 ? 'step' : 'steps'}`
+          : `${words(option)} ${valueWords(value)}`,
+      )
+  );
 }
 
 /** "1,000" */
@@ -81,9 +87,25 @@ export function warningsOf(evaluation: Evaluation, others: readonly Evaluation[]
   return [...new Set([...told, ...(short === undefined ? [] : [short]), ...contradictions(evaluation, others)])];
 }
 
-/** "test/robust_accuracy/pgd20 · L∞ ε 0.031, 1,000 images" */
-export function metricWithAbout(metric: string, { norm, epsilon, images }: About): string {
-  return `${metric}${aboutMark}${ballWords(norm, epsilon)}, ${imageWords(images)}`;
+/**
+ * "test/robust_accuracy/pgd20 · L∞ ε 0.031, 1,000 images", as the evaluation of a checkpoint with the same attack is
+ * called.
+ * @param config of the run that told of it: it knows the attack’s options where the run told of its ball alone
+ */
+export function metricWithAbout(metric: string, { images, ...told }: About, config: RunRecord['config'] = {}): string {
+  const name = metric.split('/').at(-1) ?? metric;
+  const attacks = configuredAttacksSchema.safeParse(config).data?.evaluate.attacks ?? [];
+  const attack = { ...attacks.find((one) => one.name === name), ...told, name };
+  return measuredMetric(metric, attack, images);
+}
+
+const configuredAttacksSchema = z.looseObject({
+  evaluate: z.looseObject({ attacks: z.array(z.looseObject({ name: z.string() })) }),
+});
+
+/** One name for one attack on so many images: what has the same shares a curve. */
+function measuredMetric(metric: string, attack: Attack, images: number): string {
+  return `${metric}${aboutMark}${attackSettings(attack)}, ${imageWords(images)}`;
 }
 
 /**
@@ -97,8 +119,7 @@ export function robustByCheckpoint(evaluations: readonly Evaluation[]): Map<stri
   for (const { record } of evaluations) {
     if (!record?.counts || epsilonOf(record.attack) === undefined) continue;
     const { id, step, epoch, counts, attack } = record;
-    const about = `${attackSettings(attack)}, ${imageWords(counts.total)}`;
-    const metric = `test/robust_accuracy/${attack.name}${aboutMark}${about}`;
+    const metric = measuredMetric(`test/robust_accuracy/${attack.name}`, attack, counts.total);
     seriesOf(series, metric).set(step, epoch, counts.robust / counts.total);
     if (swept.has(id)) drawnElsewhere.add(metric);
   }

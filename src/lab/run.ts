@@ -125,7 +125,7 @@ export class Run {
     const all = new Map<string, Series>();
     for (const [name, series] of this.series) {
       const about = this.reader.about.get(name);
-      all.set(about ? metricWithAbout(name, about) : name, series);
+      all.set(about ? metricWithAbout(name, about, this.record?.config) : name, series);
     }
     for (const [name, series] of this.evaluationCurves()) {
       const told = all.get(name);

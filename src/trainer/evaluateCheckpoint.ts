@@ -22,6 +22,7 @@ import {
   attackSamples,
   doneShare,
   isRobust,
+  measuredWith,
   naturalSamples,
   robustMetric,
   testSubject,
@@ -86,7 +87,6 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
   });
   const short = shortSteps(record.attack);
   if (short !== undefined) events.emit({ event: 'log', level: 'warn', message: short });
-  const measured = { images: subject.labels.length, epsilon: attack?.epsilon ?? 0, norm: attack?.norm ?? '' };
   const tell = (done: number, values: Record<string, number>) =>
     events.emit({
       event: 'metrics',
@@ -94,7 +94,7 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
       epoch: record.epoch,
       time: now(),
       values,
-      ...(attack ? { about: { [robustMetric(attack)]: measured } } : {}),
+      ...(attack ? { about: { [robustMetric(attack)]: measuredWith(attack, subject.labels.length) } } : {}),
     });
   const samples = await unlessStopped(async () => {
     const samples = known ?? (await naturalSamples(victim, subject));

@@ -75,8 +75,17 @@ describe('robust accuracy during training', () => {
       expect(Number.isInteger(Math.round(robust * 150 * 1e6) / 1e6)).toBe(true);
       expect(robust).toBeLessThanOrEqual(values['test/accuracy'] ?? 0);
       expect(about).toEqual({
-        'test/robust_accuracy/pgd20': { images: 150, epsilon: 0.1, norm: 'linf' },
-        'test/robust_accuracy/fgsm': { images: 20, epsilon: 0.031, norm: 'linf' },
+        'test/robust_accuracy/pgd20': {
+          images: 150,
+          name: 'pgd20',
+          epsilon: 0.1,
+          norm: 'linf',
+          seed: 0,
+          steps: 20,
+          stepSize: 0.02,
+          restarts: 1,
+        },
+        'test/robust_accuracy/fgsm': { images: 20, name: 'fgsm', epsilon: 0.031, norm: 'linf', seed: 0 },
       });
     }
     // Two steps and then some calls of the attack: the stop comes while the first epoch is evaluated.

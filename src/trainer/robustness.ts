@@ -1,4 +1,5 @@
 import type { AttackConfig } from '../protocol/attacks';
+import type { About } from '../protocol/events';
 import { attempted, predictionsOf, type Part } from './attacks/attack';
 import { createAttack } from './attacks/registry';
 import { sizeOf, type Points, type Victim } from './attacks/victim';
@@ -136,12 +137,9 @@ function batchesOf(rows: readonly number[]): number[][] {
   );
 }
 
-/** What a robust accuracy was measured on and with. */
-export interface Measured {
-  /** Images of the subset: the first ones. */
-  images: number;
-  epsilon: number;
-  norm: string;
+/** What a robust accuracy was measured on and with. @param images of the subset: the first ones */
+export function measuredWith({ limit: _limit, ...attack }: AttackConfig, images: number): About {
+  return { images, ...attack };
 }
 
 /** Share of the first test images that are classified right under each attack, by the metric's name, and of what. */
@@ -149,16 +147,16 @@ export async function robustAccuracies(
   victim: Victim,
   attacks: readonly AttackConfig[],
   dataSet: DataSet,
-): Promise<{ values: Record<string, number>; about: Record<string, Measured> }> {
+): Promise<{ values: Record<string, number>; about: Record<string, About> }> {
   const values: Record<string, number> = {};
-  const about: Record<string, Measured> = {};
+  const about: Record<string, About> = {};
   for (const attack of attacks) {
     const subject = testSubject(dataSet, attack.limit);
     const samples = await naturalSamples(victim, subject);
     await attackSamples(victim, createAttack(attack), attack.seed, subject, samples);
     const metric = robustMetric(attack);
     values[metric] = samples.filter(isRobust).length / samples.length;
-    about[metric] = { images: samples.length, epsilon: attack.epsilon, norm: attack.norm };
+    about[metric] = measuredWith(attack, samples.length);
   }
   return { values, about };
 }
