@@ -117,16 +117,18 @@ const multiTargeted = z
   })
   .describe('MultiTargeted: PGD on the difference of two logits, against every other class in turn.');
 
+const autoattackVersions = ['standard', 'plus', 'rand', '2020', '2020-plus'] as const;
+
 const autoattack = z
   .strictObject({
     name: z.literal('autoattack'),
     ...common,
     version: z
-      .enum(['standard', 'plus', 'rand', '2020', '2020-plus'])
+      .enum(autoattackVersions)
       .default('standard')
       .describe(
         'standard: APGD-CE, APGD-T, FAB-T, Square. plus: with untargeted DLR and FAB, and 5 restarts. rand: for ' +
-          'networks that draw random numbers. 2020 and 2020-plus: AA and AA+ as of July 2020.',
+          'networks that draw random numbers; on others it takes the same gradient 20 times. 2020 and 2020-plus: AA and AA+ as of July 2020.',
       ),
   })
   .describe('AutoAttack: several attacks in turn, each on what the others have left.');
@@ -191,6 +193,39 @@ export function attackDescriptions(): ReadonlyMap<AttackName, string> {
 export type AttackConfig = z.output<typeof attackSchema>;
 export type AttackName = AttackConfig['name'];
 export type AttackOptions<N extends AttackName> = Extract<AttackConfig, { name: N }>;
+
+type AutoattackPart = 'apgd-ce' | 'apgd-dlr' | 'apgd-t' | 'fab' | 'fab-t' | 'square';
+export type AutoattackVersion = (typeof autoattackVersions)[number];
+
+const july: readonly [AutoattackPart, number][] = [
+  ['apgd-ce', 5],
+  ['apgd-dlr', 5],
+  ['fab', 5],
+  ['square', 1],
+];
+const julyPlus = [...july, ['apgd-t', 1], ['fab-t', 1]] as const;
+
+/**
+ * The attacks of each version of AutoAttack in their order, and how often each starts anew (Croce and Hein, ICML 2020;
+ * facts 4.1). `2020` is AA of July 2020 and `2020-plus` its AA+, which today's `plus` repeats. `rand` averages
+ * {@link randEotSteps} gradients at each step.
+ */
+export const autoattackParts: Record<AutoattackVersion, readonly (readonly [AutoattackPart, number])[]> = {
+  standard: [
+    ['apgd-ce', 1],
+    ['apgd-t', 1],
+    ['fab-t', 1],
+    ['square', 1],
+  ],
+  plus: julyPlus,
+  rand: [
+    ['apgd-ce', 1],
+    ['apgd-dlr', 1],
+  ],
+  '2020': july,
+  '2020-plus': julyPlus,
+};
+export const randEotSteps = 20;
 
 /** How an attack is called in the interface. */
 export const attackTitles: Record<AttackName, string> = {

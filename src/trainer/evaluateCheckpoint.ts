@@ -63,7 +63,7 @@ const sanityImages = 64;
 export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Promise<'completed' | 'stopped'> {
   const { folder, dataSet, events, runtime } = evaluation;
   const attack = attackOf(evaluation.record);
-  const parts = attack ? createAttack(attack) : [];
+  const parts = attack ? createAttack(attack, dataSet.classNames.length) : [];
   const subject = testSubject(dataSet, evaluation.record.limit ?? undefined);
   const victim = await openVictim(evaluation);
   const file = join(folder, evaluationFiles.samples);
@@ -83,7 +83,7 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
     runtime: runtime.name,
     device: runtime.device,
     steps: progressSteps,
-    ...(known ? { fromStep: stepAt(doneShare(known, parts.length)) } : {}),
+    ...(known ? { fromStep: stepAt(doneShare(known, parts)) } : {}),
   });
   const short = shortSteps(record.attack);
   if (short !== undefined) events.emit({ event: 'log', level: 'warn', message: short });

@@ -1,6 +1,6 @@
 import type { AttackConfig } from '../protocol/attacks';
 import type { About } from '../protocol/events';
-import { attempted, predictionsOf, type Part } from './attacks/attack';
+import { predictionsOf, type Part } from './attacks/attack';
 import { createAttack } from './attacks/registry';
 import { sizeOf, type Points, type Victim } from './attacks/victim';
 import { gatherImages } from './data/imageSource';
@@ -29,7 +29,7 @@ export interface Sample {
   perturbedPrediction: number;
   /** The attack that succeeded; empty where none has or none was needed. */
   fooledBy: string;
-  /** How many attacks it went through. */
+  /** How many attempts it went through. */
   attacks: number;
 }
 
@@ -39,9 +39,9 @@ export interface Unit {
   rows: number[];
   natural: Float32Array;
   perturbed: Float32Array;
-  /** Estimate of the robust accuracy from what the present attack has seen so far; exact when it is through. */
+  /** Estimate of the robust accuracy from what the present attempt has seen so far; exact when it is through. */
   robustShare: number;
-  /** How far all is, in [0, 1], counting each attack alike. */
+  /** How far all is, in [0, 1]. */
   done: number;
 }
 
@@ -70,9 +70,9 @@ export async function naturalSamples(victim: Victim, { labels, pixels }: Subject
 }
 
 /**
- * Attacks the images that are classified right, one attack after the other, each on what those before have left, batch by
- * batch. A batch's random numbers depend on the seed, the attack and its place alone, and batches that the samples have
- * been through are skipped: an interrupted call can be repeated with the samples it left.
+ * Attacks the images that are classified right, one attempt after the other, each on what those before have left, batch
+ * by batch. A batch's random numbers depend on the seed, the attempt and its place alone, and batches that the samples
+ * have been through are skipped: an interrupted call can be repeated with the samples it left.
  * @param samples updated batch by batch @param onUnit awaited after each batch
  */
 export async function attackSamples(
@@ -92,7 +92,7 @@ export async function attackSamples(
       const points: Points = { images: pixels(rows), labels: Int32Array.from(rows, (row) => labels[row] ?? 0) };
       const random = new NumpyRandom([seed, number, place]);
       const perturbed = await attack(victim, points, random);
-      const { predictions } = await attempted(victim, points, perturbed);
+      const predictions = predictionsOf(await victim.logits(perturbed), rows.length);
       rows.forEach((row, i) => {
         const sample = samples[row];
         if (!sample) throw new Error(`there is no sample ${row}`);
@@ -111,22 +111,30 @@ export async function attackSamples(
         natural: points.images,
         perturbed,
         robustShare: ((left.length / samples.length) * survived) / seen.length,
-        done: doneShare(samples, parts.length),
+        done: doneShare(samples, parts),
       });
     }
   }
 }
 
-/** How far some attacks are with all images, in [0, 1], counting each attack alike. */
-export function doneShare(samples: readonly Sample[], attacks: number): number {
-  const present = samples.reduce((most, sample) => Math.max(most, sample.attacks), 0);
-  if (present === 0) return 0;
-  const left = samples.filter((sample) => isLeft(sample, present - 1));
-  const through = left.filter((sample) => sample.attacks === present).length;
-  return (present - 1 + through / left.length) / attacks;
+/**
+ * How far some attempts are with all images, in [0, 1]: passes made, of those and the ones that are left if no further
+ * image is fooled.
+ */
+export function doneShare(samples: readonly Sample[], parts: readonly Part[]): number {
+  const before = [0];
+  for (const { passes } of parts) before.push((before.at(-1) ?? 0) + passes);
+  let [made, left] = [0, 0];
+  for (const { label, prediction, fooledBy, attacks } of samples) {
+    if (prediction !== label) continue;
+    const through = before[attacks] ?? 0;
+    made += through;
+    if (fooledBy === '') left += (before.at(-1) ?? 0) - through;
+  }
+  return left === 0 ? 1 : made / (made + left);
 }
 
-/** Whether an image is classified right, and none of the attacks before this one has changed that. */
+/** Whether an image is classified right, and none of the attempts before this one has changed that. */
 function isLeft({ label, prediction, fooledBy, attacks }: Sample, attack: number): boolean {
   return prediction === label && (fooledBy === '' || attacks > attack);
 }
@@ -153,7 +161,7 @@ export async function robustAccuracies(
   for (const attack of attacks) {
     const subject = testSubject(dataSet, attack.limit);
     const samples = await naturalSamples(victim, subject);
-    await attackSamples(victim, createAttack(attack), attack.seed, subject, samples);
+    await attackSamples(victim, createAttack(attack, victim.classes), attack.seed, subject, samples);
     const metric = robustMetric(attack);
     values[metric] = samples.filter(isRobust).length / samples.length;
     about[metric] = measuredWith(attack, samples.length);

@@ -7,6 +7,7 @@ import { documentVersion, type RunConfig } from '../protocol/config';
 import { augmentationOf } from '../protocol/data';
 import { lowerIsBetter } from '../protocol/metrics';
 import { runFiles } from '../protocol/run';
+import { createAttack } from './attacks/registry';
 import { createVictim } from './attacks/victim';
 import { breathe, stoppable, unlessStopped } from './breathe';
 import type { SelectiveCurve, SelectiveFile } from '../protocol/selective';
@@ -57,6 +58,8 @@ export interface TrainingRun {
  */
 export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> {
   const { config, dataSet, events } = run;
+  // What does not fit is said now, not after the first epoch.
+  for (const attack of config.evaluate.attacks) createAttack(attack, dataSet.classNames.length);
   const data = prepareTrainingData(dataSet, config.data, config.seed);
   if (data.noise) await saveNoise(run.folder, data.noise, dataSet.shape);
 

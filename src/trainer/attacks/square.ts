@@ -1,6 +1,6 @@
 import type { AttackOptions, Norm } from '../../protocol/attacks';
 import type { NumpyRandom } from '../random';
-import { pointsAt, restarted, type Attack, type Attempt } from './attack';
+import { pointsAt, times, type Attack, type Plan } from './attack';
 import { ballOf, clampPixels } from './ball';
 import { sizeOf, type Points, type Victim } from './victim';
 
@@ -8,9 +8,11 @@ import { sizeOf, type Points, type Victim } from './victim';
  * Square attack (Andriushchenko et al., ECCV 2020; the authors' square.py): random search over squares on the margin
  * z_y − max z_i, without gradients. Each query changes the same square of all images that still stand.
  */
-export function square(options: AttackOptions<'square'>): Attack {
-  return (victim, points, random) =>
-    restarted(victim, points, options.restarts, (left) => randomSearch(victim, left, options, random));
+export function square(options: AttackOptions<'square'>): Plan {
+  const { name, queries, restarts } = options;
+  const attack: Attack = (victim, points, random) => randomSearch(victim, points, options, random);
+  // Its margin is defined for two classes.
+  return { classes: 2, parts: () => times(restarts, () => ({ name, passes: queries + 1, attack })) };
 }
 
 async function randomSearch(
@@ -18,7 +20,7 @@ async function randomSearch(
   points: Points,
   { norm, epsilon, queries, initialShare }: AttackOptions<'square'>,
   random: NumpyRandom,
-): Promise<Attempt> {
+): Promise<Float32Array> {
   const size = sizeOf(victim.shape);
   const proposals = proposalsOf(norm, { shape: victim.shape, epsilon, random });
   const images = points.images.slice();
@@ -41,7 +43,7 @@ async function randomSearch(
       images.set(current.images.subarray(i * size, (i + 1) * size), row * size);
     });
   }
-  return { images, fooled: Uint8Array.from(margins, (margin) => (margin > 0 ? 0 : 1)) };
+  return images;
 }
 
 /** The queries after which the share of the image that a square covers is halved again; not scaled to their number. */
