@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeNpy } from '../formats/npy';
+import { decodeSafetensors, encodeSafetensors } from '../formats/safetensors';
 import { configSchema } from '../protocol/config';
 import { evaluationRecordSchema } from '../protocol/evaluation';
 import type { RunEvent } from '../protocol/events';
@@ -46,21 +47,30 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
+/** A copy of the checkpoint whose weights are all the same number. @returns its path */
+function withWeights(value: number): string {
+  const { tensors, metadata } = decodeSafetensors(readFileSync(checkpoint), checkpoint);
+  for (const { data } of tensors.values()) if (data instanceof Float32Array) data.fill(value);
+  const file = join(place, 'checkpoints', `all-${value}.safetensors`);
+  writeFileSync(file, encodeSafetensors(tensors, metadata));
+  return file;
+}
+
 /** @param stopAt after how many questions a stop is asked for */
 async function evaluate(
   id: string,
   attack: object,
-  { stopAt = Infinity, limit = 300, given = config, images = dataSet } = {},
+  { stopAt = Infinity, limit = 300, given = config, images = dataSet, of = checkpoint } = {},
 ) {
   const folder = join(place, 'evaluations', id);
   mkdirSync(folder, { recursive: true });
   const events: RunEvent[] = [];
   let asked = 0;
-  const request = { version: 1, id, checkpoint: 'checkpoints/latest.safetensors', step: 36, epoch: 3, data: {}, limit };
+  const request = { version: 1, id, checkpoint: relative(place, of), step: 36, epoch: 3, data: {}, limit };
   const status = await evaluateCheckpoint({
     folder,
     record: evaluationRecordSchema.parse({ ...request, attack, saveImages: true }),
-    checkpoint,
+    checkpoint: of,
     config: given,
     dataSet: images,
     runtime,
@@ -126,6 +136,22 @@ describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
     expect(second.record.counts).toEqual(whole.record.counts);
     expect(second.samples()).toBe(whole.samples());
     expect(second.images().equals(whole.images())).toBe(true);
+  });
+
+  it('warns of gradient masking also when it was stopped while it looked for signs', async () => {
+    // Every output is the same, whatever the image.
+    const of = withWeights(0);
+    const warnings = ({ events }: Awaited<ReturnType<typeof evaluate>>) =>
+      events.flatMap((event) => (event.event === 'log' ? [event.message] : []));
+    // Three batches of natural images, then 22 calls that look for signs.
+    const first = await evaluate('masked', pgd, { of, stopAt: 10 });
+    expect(first.status).toBe('stopped');
+    const second = await evaluate('masked', pgd, { of, stopAt: 30 });
+    expect(second.status).toBe('stopped');
+    const third = await evaluate('masked', pgd, { of });
+    expect(third.status).toBe('completed');
+    const sign = expect.stringMatching(/^64 of 64 images have a gradient of zero/) as string;
+    expect([first, second, third].flatMap(warnings).filter((message) => message.includes('of zero'))).toEqual([sign]);
   });
 
   it('refuses to go on with rows that somebody has changed', async () => {

@@ -98,11 +98,12 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
     });
   const samples = await unlessStopped(async () => {
     const samples = known ?? (await naturalSamples(victim, subject));
+    // Before the rows are there, from which a call that goes on sees that this was done.
+    if (!known && attack) await warnOfMasking(victim, subject, events);
     await writeSamples(file, samples);
     const accuracy = share(samples, ({ label, prediction }) => prediction === label);
     if (!known || !attack) tell(attack ? 0 : 1, { 'test/accuracy': accuracy });
     if (!attack) return samples;
-    if (!known) await warnOfMasking(victim, subject, events);
     const images = record.saveImages ? await openImages(folder, subject, dataSet.shape) : undefined;
     try {
       await attackSamples(victim, parts, attack.seed, subject, samples, async (unit) => {
@@ -118,7 +119,9 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
     return samples;
   });
   if (!samples) return 'stopped';
-  const warning = squareFindsMore(samples.map(({ fooledBy }) => fooledBy));
+  const fooledBy = samples.map((sample) => sample.fooledBy);
+  const ran = parts.map(({ name }) => name);
+  const warning = squareFindsMore(fooledBy, ran);
   if (warning !== undefined) events.emit({ event: 'log', level: 'warn', message: warning });
   await writeRecord(folder, { ...record, counts: countSamples(samples), ended: now() });
   return 'completed';

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readSafetensorsHeader } from '../formats/safetensors';
@@ -50,7 +50,7 @@ function print(value: unknown): number {
 async function evaluateFolder(folder: string): Promise<number> {
   const record = readEvaluation(folder);
   const checkpoint = resolve(folder, '..', '..', record.checkpoint);
-  const begun = existsSync(join(folder, evaluationFiles.samples));
+  const begun = (statSync(join(folder, evaluationFiles.events), { throwIfNoEntry: false })?.size ?? 0) > 0;
   return tellEvents(folder, evaluationFiles.stopRequest, begun, async (events, stopRequested) => {
     const config = await readCheckpointConfig(checkpoint);
     const runtime = await startRuntime(record, wasmFolder, warnThrough(events));
