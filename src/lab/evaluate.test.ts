@@ -2,9 +2,19 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeSafetensors } from '../formats/safetensors';
+import { encodeSafetensors, type Tensor } from '../formats/safetensors';
 import { attackSchema } from '../protocol/attacks';
-import { checkpointsOf, contradictions, evaluationsBeside, prepareEvaluation, shareInterval } from './evaluate';
+import type { EvaluationRecord } from '../protocol/evaluation';
+import {
+  checkpointsOf,
+  contradictions,
+  evaluationsBeside,
+  ofPresentFiles,
+  prepareEvaluation,
+  shareInterval,
+  type Evaluation,
+} from './evaluate';
+import { Run } from './run';
 
 let run: string;
 beforeEach(() => {
@@ -13,12 +23,22 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(run, { recursive: true, force: true }));
 
-function checkpoint(name: string, step = 120): string {
+/** @param weight what tells it from others of its step */
+function checkpoint(name: string, step = 120, weight = 0): string {
   const file = join(run, 'checkpoints', `${name}.safetensors`);
   const config = JSON.stringify({ data: { name: 'digits' } });
-  writeFileSync(file, encodeSafetensors(new Map(), { step: String(step), epoch: '10', config }));
+  const weights: Tensor = { dtype: 'F32', shape: [1], data: Float32Array.of(weight) };
+  writeFileSync(file, encodeSafetensors(new Map([['w', weights]]), { step: String(step), epoch: '10', config }));
   return file;
 }
+
+/** Changes what an evaluation's record says. */
+async function recorded(evaluation: Evaluation, changes: Partial<EvaluationRecord>): Promise<Evaluation> {
+  writeFileSync(join(evaluation.folder, 'evaluation.json'), JSON.stringify({ ...evaluation.record, ...changes }));
+  await evaluation.refresh();
+  return evaluation;
+}
+const counts = { total: 100, correct: 90, robust: 50 };
 
 const pgd20 = (epsilon = 0.031) => attackSchema.parse({ name: 'pgd20', epsilon });
 
@@ -48,6 +68,45 @@ describe('an evaluation', () => {
     expect(await evaluationsBeside(file)).toHaveLength(4);
   });
 
+  it('is of the file that keeps its name where `latest` is another name for it', async () => {
+    const asked = async (name: string) => {
+      const { record } = await prepareEvaluation({ checkpoint: checkpoint(name, 120, 1), attack: pgd20() });
+      return record?.checkpoint;
+    };
+    expect(await asked('latest')).toBe('checkpoints/latest.safetensors');
+    checkpoint('epoch-10', 120, 2);
+    expect(await asked('latest')).toBe('checkpoints/latest.safetensors');
+    checkpoint('step-120', 120, 1);
+    expect(await asked('latest')).toBe('checkpoints/step-120.safetensors');
+    checkpoint('epoch-10', 120, 1);
+    expect(await asked('latest')).toBe('checkpoints/epoch-10.safetensors');
+    expect(await asked('best')).toBe('checkpoints/best.safetensors');
+  });
+
+  it('is not of a file that has replaced the one it was made for', async () => {
+    const ask = (weight: number) => prepareEvaluation({ checkpoint: checkpoint('best', 120, weight), attack: pgd20() });
+    const first = await recorded(await ask(1), { counts });
+    expect((await ask(1)).id).toBe(first.id);
+    const second = await ask(2);
+    expect(second.id).not.toBe(first.id);
+    expect(ofPresentFiles([first, second])).toEqual([second]);
+    const of = new Run(run);
+    await of.refresh();
+    expect(of.evaluationsOf({ path: second.checkpoint, step: 120 }).map(({ id }) => id)).toEqual([second.id]);
+    expect([...of.drawnSeries.keys()]).toEqual([]);
+    await recorded(second, { counts: { ...counts, robust: 20 } });
+    await of.refresh();
+    expect([...of.drawnSeries.values()].map(({ values }) => [...values])).toEqual([[0.2]]);
+  });
+
+  it('of an older version, which did not look at the file’s content, is known when it is complete', async () => {
+    const ask = () => prepareEvaluation({ checkpoint: checkpoint('best'), attack: pgd20() });
+    const older = await recorded(await ask(), { fingerprint: null, counts });
+    expect((await ask()).id).toBe(older.id);
+    await recorded(older, { fingerprint: null, counts: null });
+    expect((await ask()).id).not.toBe(older.id);
+  });
+
   it('of a file that is no checkpoint is refused in words', async () => {
     const file = join(run, 'checkpoints', 'other.safetensors');
     writeFileSync(file, encodeSafetensors(new Map(), {}));
@@ -60,10 +119,7 @@ describe('an evaluation', () => {
     const file = checkpoint('epoch-10');
     const counted = async (attack: Parameters<typeof prepareEvaluation>[0]['attack'], robust: number) => {
       const evaluation = await prepareEvaluation({ checkpoint: file, attack });
-      const record = { ...evaluation.record!, counts: { total: 1000, correct: 900, robust } };
-      writeFileSync(join(evaluation.folder, 'evaluation.json'), JSON.stringify(record));
-      await evaluation.refresh();
-      return evaluation;
+      return recorded(evaluation, { counts: { total: 1000, correct: 900, robust } });
     };
     const weak = await counted(pgd20(), 500);
     await counted(attackSchema.parse({ name: 'autoattack', epsilon: 0.05 }), 600);

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { writeAtomic } from '../formats/atomicFile';
+import { fileFingerprint } from '../formats/fingerprint';
 import { readSafetensorsHeader } from '../formats/safetensors';
 import type { EvaluationAttack, EvaluationRecord } from '../protocol/evaluation';
 import { evaluationFiles, evaluationRecordSchema, evaluationsFolder, type Counts } from '../protocol/evaluation';
@@ -155,22 +156,30 @@ export async function evaluationsBeside(checkpoint: string): Promise<Evaluation[
 }
 
 /**
+ * Without the evaluations of files that were replaced since, as far as later ones tell: those of one name and step are of
+ * the file that the newest of them was of.
+ */
+export function ofPresentFiles(evaluations: readonly Evaluation[]): Evaluation[] {
+  const nameOf = ({ checkpoint, step }: EvaluationRecord) => `${checkpoint} ${step}`;
+  const newest = new Map<string, string>();
+  for (const { record } of evaluations) if (record?.fingerprint) newest.set(nameOf(record), record.fingerprint);
+  return evaluations.filter(({ record }) => !record?.fingerprint || newest.get(nameOf(record)) === record.fingerprint);
+}
+
+/** Whether two evaluations are of the same weights, whatever the file is called. */
+function ofSameNetwork(a: EvaluationRecord, b: EvaluationRecord): boolean {
+  if (a.fingerprint !== null && b.fingerprint !== null) return a.fingerprint === b.fingerprint;
+  return a.step === b.step && a.checkpoint === b.checkpoint;
+}
+
+/**
  * The evaluation that answers a request: one that was made already, complete or not, else a new one, not yet started.
  * @throws Error in words when the file is no checkpoint
  */
 export async function prepareEvaluation(request: EvaluationRequest): Promise<Evaluation> {
   const record = await newRecord(request);
-  const asked = ({ checkpoint, step, limit, attack, saveImages }: EvaluationRecord) => ({
-    checkpoint,
-    step,
-    limit,
-    attack,
-    saveImages,
-  });
   const known = await evaluationsBeside(request.checkpoint);
-  const same = known.findLast((evaluation) => {
-    return evaluation.record !== undefined && isDeepStrictEqual(asked(evaluation.record), asked(record));
-  });
+  const same = known.findLast((evaluation) => evaluation.record !== undefined && answers(evaluation.record, record));
   if (same) return same;
   const parent = join(ownerOf(request.checkpoint), evaluationsFolder);
   const temporary = join(parent, `.new-${record.id}`);
@@ -183,6 +192,21 @@ export async function prepareEvaluation(request: EvaluationRequest): Promise<Eva
   return evaluation;
 }
 
+/** Whether a record is of what another one asks for. */
+function answers(record: EvaluationRecord, asked: EvaluationRecord): boolean {
+  const what = ({ checkpoint, step, limit, attack, saveImages }: EvaluationRecord) => ({
+    checkpoint,
+    step,
+    limit,
+    attack,
+    saveImages,
+  });
+  if (!isDeepStrictEqual(what(record), what(asked))) return false;
+  // What an older version has begun might go on with another file than it began with.
+  if (record.fingerprint === null) return record.counts !== null;
+  return record.fingerprint === asked.fingerprint;
+}
+
 async function newRecord({ checkpoint, attack, limit, saveImages, runtime }: EvaluationRequest) {
   let header;
   try {
@@ -191,18 +215,34 @@ async function newRecord({ checkpoint, attack, limit, saveImages, runtime }: Eva
     const reason = error instanceof z.ZodError ? 'its header has no configuration' : messageOf(error);
     throw new Error(`${checkpoint} is not a checkpoint of SAT Lab (${reason}).`);
   }
+  const fingerprint = await fileFingerprint(checkpoint);
+  const file = await lastingName(checkpoint, { ...header, fingerprint });
   return evaluationRecordSchema.parse({
     version: documentVersion,
     id: newId(new Date(), attack.name),
-    checkpoint: relative(ownerOf(checkpoint), checkpoint).split(sep).join('/'),
+    checkpoint: relative(ownerOf(file), file).split(sep).join('/'),
     step: header.step,
     epoch: header.epoch,
+    fingerprint,
     data: header.config.data,
     limit: limit ?? null,
     attack,
     saveImages: saveImages ?? false,
     runtime: runtime ?? 'auto',
   });
+}
+
+/** `latest` is another name for a file that keeps its own, where that is kept. */
+async function lastingName(
+  file: string,
+  { step, epoch, fingerprint }: { step: number; epoch: number; fingerprint: string },
+): Promise<string> {
+  if (basename(file) !== 'latest.safetensors') return file;
+  for (const name of [`epoch-${epoch}`, `step-${step}`]) {
+    const candidate = join(dirname(file), `${name}.safetensors`);
+    if (existsSync(candidate) && (await fileFingerprint(candidate)) === fingerprint) return candidate;
+  }
+  return file;
 }
 
 /** The folder that holds `evaluations`: the run's, for a file in its checkpoints, else the file's own. */
@@ -326,8 +366,7 @@ export function contradictions(evaluation: Evaluation, others: readonly Evaluati
   const { record } = evaluation;
   if (!record) return [];
   return others.flatMap(({ record: other }) => {
-    if (!other || other.checkpoint !== record.checkpoint || other.step !== record.step || other.limit !== record.limit)
-      return [];
+    if (!other || !ofSameNetwork(other, record) || other.limit !== record.limit) return [];
     const [weak, strong] = isStronger(other, record) ? [record, other] : [other, record];
     if (!weak.counts || !strong.counts || !isStronger(strong, weak)) return [];
     if (shareOf(strong.counts) <= shareOf(weak.counts) + chance) return [];

@@ -23,6 +23,8 @@ export const evaluationRecordSchema = z.looseObject({
   /** Of the checkpoint, as its header says. */
   step: z.int(),
   epoch: z.int(),
+  /** SHA-256 of the checkpoint's file, which may be replaced while its name stays; null: an older version did not tell. */
+  fingerprint: z.string().nullable().default(null),
   /** The data set's part of the run's configuration; its test images are looked at. */
   data: z.record(z.string(), z.unknown()),
   /** The first n test images; null: all of them. */

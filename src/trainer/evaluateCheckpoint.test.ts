@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -60,13 +60,20 @@ function withWeights(value: number): string {
 async function evaluate(
   id: string,
   attack: object,
-  { stopAt = Infinity, limit = 300, given = config, images = dataSet, of = checkpoint } = {},
+  {
+    stopAt = Infinity,
+    limit = 300,
+    given = config,
+    images = dataSet,
+    of = checkpoint,
+    fingerprint = null as string | null,
+  } = {},
 ) {
   const folder = join(place, 'evaluations', id);
   mkdirSync(folder, { recursive: true });
   const events: RunEvent[] = [];
   let asked = 0;
-  const request = { version: 1, id, checkpoint: relative(place, of), step: 36, epoch: 3, data: {}, limit };
+  const request = { version: 1, id, checkpoint: relative(place, of), step: 36, epoch: 3, fingerprint, data: {}, limit };
   const status = await evaluateCheckpoint({
     folder,
     record: evaluationRecordSchema.parse({ ...request, attack, saveImages: true }),
@@ -152,6 +159,22 @@ describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
     expect(third.status).toBe('completed');
     const sign = expect.stringMatching(/^64 of 64 images have a gradient of zero/) as string;
     expect([first, second, third].flatMap(warnings).filter((message) => message.includes('of zero'))).toEqual([sign]);
+  });
+
+  it('refuses to go on with another file under the same name', async () => {
+    const of = join(place, 'checkpoints', 'best.safetensors');
+    copyFileSync(checkpoint, of);
+    const first = await evaluate('replaced', pgd, { of, stopAt: 60 });
+    expect(first.record.fingerprint).toMatch(/^[0-9a-f]{64}$/);
+    const { fingerprint } = first.record;
+    copyFileSync(withWeights(0.5), of);
+    const before = first.samples();
+    await expect(evaluate('replaced', pgd, { of, fingerprint })).rejects.toThrow(
+      /best\.safetensors was replaced since this evaluation was asked for\. Evaluate the checkpoint anew/,
+    );
+    expect(first.samples()).toBe(before);
+    copyFileSync(checkpoint, of);
+    expect((await evaluate('replaced', pgd, { of, fingerprint })).status).toBe('completed');
   });
 
   it('refuses to go on with rows that somebody has changed', async () => {

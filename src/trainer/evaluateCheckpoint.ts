@@ -1,7 +1,8 @@
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomic } from '../formats/atomicFile';
+import { fingerprint } from '../formats/fingerprint';
 import { encodeNpy } from '../formats/npy';
 import { attackSchema, shortSteps, type AttackConfig } from '../protocol/attacks';
 import type { RunConfig } from '../protocol/config';
@@ -65,12 +66,20 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
   const attack = attackOf(evaluation.record);
   const parts = attack ? createAttack(attack, dataSet.classNames.length) : [];
   const subject = testSubject(dataSet, evaluation.record.limit ?? undefined);
-  const victim = await openVictim(evaluation);
+  const content = await readFile(evaluation.checkpoint);
+  const asked = evaluation.record.fingerprint;
+  if (asked !== null && asked !== fingerprint(content)) {
+    throw new Problem(
+      `${evaluation.checkpoint} was replaced since this evaluation was asked for. Evaluate the checkpoint anew.`,
+    );
+  }
+  const victim = openVictim(evaluation, content);
   const file = join(folder, evaluationFiles.samples);
   const known = await readSamples(file, subject.labels.length);
 
   const record: EvaluationRecord = {
     ...evaluation.record,
+    fingerprint: asked ?? fingerprint(content),
     attack: attack ?? evaluation.record.attack,
     started: evaluation.record.started ?? now(),
     counts: null,
@@ -146,7 +155,7 @@ function attackOf({ attack }: EvaluationRecord): AttackConfig | undefined {
   throw new Problem(`attack.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'wrong'}`);
 }
 
-async function openVictim(evaluation: CheckpointEvaluation): Promise<Victim> {
+function openVictim(evaluation: CheckpointEvaluation, content: Uint8Array): Victim {
   const { checkpoint, config, dataSet, runtime, stopRequested } = evaluation;
   const { shape, classNames } = dataSet;
   const classes = classNames.length;
@@ -155,7 +164,7 @@ async function openVictim(evaluation: CheckpointEvaluation): Promise<Victim> {
     outputs: methodOutputs(config.method.name, classes),
     random: new NumpyRandom(0),
   });
-  await loadModel(checkpoint, made);
+  loadModel(content, checkpoint, made);
   return createVictim(
     withNormalization(made, normalizationOf(config.data, dataSet)),
     { shape, classes },
