@@ -209,6 +209,12 @@ describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
     expect(await warnings('long', { ...pgd, stepSize: undefined })).toEqual([]);
   });
 
+  it('refuses to count what a network with broken weights answers', async () => {
+    await expect(evaluate('broken', { name: 'none' }, { of: withWeights(NaN), limit: 130 })).rejects.toThrow(
+      /^The network’s outputs are not finite for 130 of 130 images: .* Choose an earlier checkpoint\.$/,
+    );
+  });
+
   it('names a wrong option of an attack', async () => {
     await expect(evaluate('wrong', { name: 'pgd20', epsilon: -1 })).rejects.toThrow(/attack.epsilon/);
   });

@@ -5,6 +5,8 @@ import { createAttack } from './attacks/registry';
 import { sizeOf, type Points, type Victim } from './attacks/victim';
 import { gatherImages } from './data/imageSource';
 import type { DataSet } from './data/types';
+import { countNotFinite } from './evaluate';
+import { Problem } from './problem';
 import { NumpyRandom } from './random';
 
 /** Images that are attacked together. */
@@ -55,16 +57,28 @@ export function testSubject({ test, shape, pixelScale }: DataSet, limit: number 
   };
 }
 
-/** Natural predictions of all images, as samples that no attack has seen. */
+/**
+ * Natural predictions of all images, as samples that no attack has seen.
+ * @throws Problem when outputs are not finite: their arg max would be class 0, and be counted
+ */
 export async function naturalSamples(victim: Victim, { labels, pixels }: Subject): Promise<Sample[]> {
   const samples: Sample[] = [];
+  let broken = 0;
   for (const rows of batchesOf(Array.from(labels.keys()))) {
-    const predictions = predictionsOf(await victim.logits(pixels(rows)), rows.length);
+    const logits = await victim.logits(pixels(rows));
+    broken += countNotFinite(logits, rows.length);
+    const predictions = predictionsOf(logits, rows.length);
     rows.forEach((index, i) => {
       const prediction = predictions[i] ?? NaN;
       const label = labels[index] ?? NaN;
       samples.push({ index, label, prediction, perturbedPrediction: prediction, fooledBy: '', attacks: 0 });
     });
+  }
+  if (broken > 0) {
+    throw new Problem(
+      `The network’s outputs are not finite for ${broken} of ${labels.length} images: its training diverged, or its ` +
+        'weights are damaged. Choose an earlier checkpoint.',
+    );
   }
   return samples;
 }

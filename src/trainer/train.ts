@@ -20,7 +20,7 @@ import { imageSource, type CreateImageSource, type ImageFormat, type ImageSource
 import { describeNoise, saveNoise } from './data/noise';
 import { prepareTrainingData, type Part, type TrainingData } from './data/prepare';
 import type { DataSet } from './data/types';
-import { countCorrect, createPredict, meanCrossEntropy } from './evaluate';
+import { countCorrect, countNotFinite, createPredict, meanCrossEntropy } from './evaluate';
 import type { EventSink } from './eventStream';
 import { createMethod, methodOutputs } from './methods/registry';
 import { normalizationOf, withNormalization } from './models/model';
@@ -253,6 +253,13 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   const share = (logits: Float32Array, labels: Int32Array) => countCorrect(logits, labels, classes) / labels.length;
 
   const test = await predict(images.test, dataSet.test.labels.length);
+  const broken = countNotFinite(test, dataSet.test.labels.length);
+  if (broken > 0) {
+    throw new Problem(
+      `The network’s outputs are not finite for ${broken} of ${dataSet.test.labels.length} test images after epoch ` +
+        `${progress.epoch}. Lower the learning rate, or look at the data.`,
+    );
+  }
   const training = await predict(images.train.given, data.train.length);
   // True labels of noisy images say nothing: noise on images is judged by the images that it replaced.
   const clean = (part: Part, { replaced }: PartImages, logits: Float32Array) =>
