@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import {
   checkpointsOf,
   evaluationsBeside,
@@ -15,7 +15,7 @@ import {
 import { formatDuration } from '../lab/format';
 import { warningsOf } from '../lab/robustness';
 import { findRun } from '../lab/store';
-import type { EvaluationAttack } from '../protocol/evaluation';
+import { deviceNames, runtimeNames, type EvaluationAttack, type EvaluationRecord } from '../protocol/evaluation';
 import { exitCodes } from '../protocol/run';
 import { attacksOf, numbers, numeric, type AttackArguments } from './attackArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
@@ -25,7 +25,9 @@ interface EvaluateOptions extends CommonOptions, AttackArguments {
   checkpoints: string;
   limit?: number;
   saveImages?: boolean;
-  runtime?: 'auto' | 'tensorflow' | 'wasm';
+  runtime?: EvaluationRecord['runtime'];
+  device?: EvaluationRecord['device'];
+  root?: string;
 }
 
 export function evaluateCommand(): Command {
@@ -48,7 +50,9 @@ export function evaluateCommand(): Command {
     )
     .option('--limit <n>', 'the first n test images only', numeric)
     .option('--save-images', 'keep the perturbed images')
-    .option('--runtime <name>', 'auto, tensorflow or wasm')
+    .addOption(new Option('--runtime <name>', 'what computes').choices(runtimeNames))
+    .addOption(new Option('--device <name>', 'where; gpu refuses to compute anywhere else').choices(deviceNames))
+    .option('--root <folder>', 'the data set’s files, where they are not where the run found them')
     .action(async (reference: string, options: EvaluateOptions) => {
       const attacks = attacksOf(options);
       const { limit } = options;
@@ -77,11 +81,13 @@ async function evaluateAll(
   attacks: readonly EvaluationAttack[],
   options: EvaluateOptions,
 ): Promise<number> {
-  const { limit, saveImages, runtime, json } = options;
+  const { limit, saveImages, runtime, device, json } = options;
+  const root = options.root === undefined ? undefined : resolve(options.root);
   const done: Evaluation[] = [];
   let code: number = exitCodes.done;
   for (const [checkpoint, attack] of checkpoints.flatMap((file) => attacks.map((one) => [file, one] as const))) {
-    const evaluation = await prepareEvaluation({ checkpoint, attack, limit, saveImages: saveImages ?? false, runtime });
+    const request = { checkpoint, attack, limit, saveImages: saveImages ?? false, runtime, device, root };
+    const evaluation = await prepareEvaluation(request);
     if (evaluation.status !== 'completed') code = await follow(evaluation, json ?? false);
     if (code !== exitCodes.done) break;
     done.push(evaluation);

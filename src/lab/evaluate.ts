@@ -27,6 +27,9 @@ export interface EvaluationRequest {
   limit?: number | undefined;
   saveImages?: boolean;
   runtime?: EvaluationRecord['runtime'] | undefined;
+  device?: EvaluationRecord['device'] | undefined;
+  /** The data set's files, where they are not where the run found them. Absolute. */
+  root?: string | undefined;
 }
 
 const headerSchema = z.object({
@@ -194,9 +197,10 @@ export async function prepareEvaluation(request: EvaluationRequest): Promise<Eva
 
 /** Whether a record is of what another one asks for. */
 function answers(record: EvaluationRecord, asked: EvaluationRecord): boolean {
-  const what = ({ checkpoint, step, limit, attack, saveImages }: EvaluationRecord) => ({
+  const what = ({ checkpoint, step, data, limit, attack, saveImages }: EvaluationRecord) => ({
     checkpoint,
     step,
+    data,
     limit,
     attack,
     saveImages,
@@ -207,7 +211,8 @@ function answers(record: EvaluationRecord, asked: EvaluationRecord): boolean {
   return record.fingerprint === asked.fingerprint;
 }
 
-async function newRecord({ checkpoint, attack, limit, saveImages, runtime }: EvaluationRequest) {
+async function newRecord(request: EvaluationRequest): Promise<EvaluationRecord> {
+  const { checkpoint, attack, limit, saveImages, runtime, device, root } = request;
   let header;
   try {
     header = headerSchema.parse((await readSafetensorsHeader(checkpoint)).metadata);
@@ -224,11 +229,12 @@ async function newRecord({ checkpoint, attack, limit, saveImages, runtime }: Eva
     step: header.step,
     epoch: header.epoch,
     fingerprint,
-    data: header.config.data,
+    data: { ...header.config.data, ...(root === undefined ? {} : { root }) },
     limit: limit ?? null,
     attack,
     saveImages: saveImages ?? false,
     runtime: runtime ?? 'auto',
+    device: device ?? 'auto',
   });
 }
 

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readSafetensorsHeader } from '../formats/safetensors';
 import { configSchema, type RunConfig } from '../protocol/config';
+import { dataSchema, type DataConfig } from '../protocol/data';
 import { evaluationFiles, evaluationRecordSchema, type EvaluationRecord } from '../protocol/evaluation';
 import { exitCodes, runFiles, runRecordSchema } from '../protocol/run';
 import { checkAllDataSets, checkDataSet, loadDataSet } from './data/registry';
@@ -54,13 +55,13 @@ async function evaluateFolder(folder: string): Promise<number> {
   return tellEvents(folder, evaluationFiles.stopRequest, begun, async (events, stopRequested) => {
     const config = await readCheckpointConfig(checkpoint);
     const runtime = await startRuntime(record, wasmFolder, warnThrough(events));
-    const dataSet = await loadConfigured(config, events);
+    const dataSet = await loadConfigured(evaluatedData(record), events);
     return evaluateCheckpoint({ folder, record, checkpoint, config, dataSet, runtime, events, stopRequested });
   });
 }
 
 /** The data set of a configuration; what takes long is told in the log. */
-function loadConfigured({ data }: RunConfig, events: EventSink): Promise<DataSet> {
+function loadConfigured(data: DataConfig, events: EventSink): Promise<DataSet> {
   return loadDataSet(data, {
     ...(data.root ? { root: data.root } : {}),
     mediaFolder,
@@ -75,6 +76,14 @@ function readEvaluation(folder: string): EvaluationRecord {
   } catch (error) {
     throw new UsageError(`${file} could not be read: ${messageOf(error)}`);
   }
+}
+
+/** The data set that a record names. @throws Problem when this version does not know it */
+function evaluatedData({ data }: EvaluationRecord): DataConfig {
+  const result = dataSchema.safeParse(data);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new Problem(`data.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'wrong'}`);
 }
 
 /** The configuration of the run that wrote a checkpoint. */
@@ -92,7 +101,7 @@ async function trainRun(folder: string, resume: string | undefined): Promise<num
   const resumeFrom = resume === undefined ? undefined : resolve(folder, resume);
   return tellEvents(folder, runFiles.stopRequest, resumeFrom !== undefined, async (events, stopRequested) => {
     const runtime = await startRuntime(config, wasmFolder, warnThrough(events));
-    const dataSet = await loadConfigured(config, events);
+    const dataSet = await loadConfigured(config.data, events);
     const monitor = watchDevice(runtime.device);
     return train({
       folder,
