@@ -278,7 +278,7 @@ function titleOf({ record }: Evaluation): string {
   return attackTitle(record?.attack ?? { name: '' });
 }
 
-/** "41.2 % ± 1.4 (1,000)", "34 % · 41.3 % ± 2.1 so far · 3 min left", "stopped at 34 %". */
+/** "41.2 % ± 3.0 of 1,000", "34 % · 41.3 % ± 2.1 so far · 3 min left", "stopped at 34 %". */
 function evaluationWords(evaluation: Evaluation): string {
   const { status } = evaluation;
   switch (status) {

@@ -160,5 +160,9 @@ describe('the interval of a share', () => {
     expect(round(shareInterval(50, 100))).toEqual([0.4038, 0.5962]);
     expect(round(shareInterval(0, 10))).toEqual([0, 0.2775]);
     expect(round(shareInterval(10, 10))).toEqual([0.7225, 1]);
+    for (let n = 1; n <= 1000; n += 1) {
+      expect(Math.min(...shareInterval(0, n), 0)).toBe(0);
+      expect(Math.max(...shareInterval(n, n), 1)).toBe(1);
+    }
   });
 });

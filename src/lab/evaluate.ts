@@ -354,7 +354,8 @@ export function shareInterval(successes: number, total: number): [number, number
   const center = share + (z * z) / (2 * total);
   const spread = z * Math.sqrt((share * (1 - share)) / total + (z * z) / (4 * total * total));
   const scale = 1 + (z * z) / total;
-  return [(center - spread) / scale, (center + spread) / scale];
+  // Rounding must not leave a bound beside 0 or 1.
+  return [Math.max((center - spread) / scale, 0), Math.min((center + spread) / scale, 1)];
 }
 
 /** From what is easily withstood to what is not: of two attacks with one ε the later leaves at most as much. */

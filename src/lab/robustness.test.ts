@@ -71,11 +71,17 @@ describe('evaluations in words', () => {
     ]);
   });
 
-  it('give the share, half its interval, and of how many', async () => {
+  it('give the share, its interval, and of how many', async () => {
     // Wilson: 412 of 1000 lies between 38.2 % and 44.3 %.
     expect(resultWords(await evaluated(10, { name: 'pgd20' }, { total: 1000, correct: 800, robust: 412 }))).toBe(
-      '41.2 % ± 3.0 (1,000)',
+      '41.2 % ± 3.0 of 1,000',
     );
+    // Wilson: none of 200 lies between 0 and 1.9 %, all of them between 98.1 % and 100 %.
+    const few = async (robust: number) =>
+      resultWords(await evaluated(10, { name: 'pgd20' }, { total: 200, correct: 200, robust }));
+    expect(await few(0)).toBe('0.0 % (0.0–1.9) of 200');
+    expect(await few(200)).toBe('100.0 % (98.1–100.0) of 200');
+    expect(await few(100)).toBe('50.0 % ± 6.9 of 200');
     expect(resultWords(await evaluated(10, { name: 'fgsm' }))).toBe('');
   });
 

@@ -49,15 +49,18 @@ export function countWords(count: number): string {
   return count.toLocaleString('en');
 }
 
-/** "41.2 % ± 1.4 (1,000)": the share of robust images, half its 95 % interval in points, and of how many; else empty. */
+/** "41.2 % ± 3.0 of 1,000", "0.0 % (0.0–0.4) of 1,000": the share of robust images and its interval; else empty. */
 export function resultWords({ record, robust }: Evaluation): string {
   if (!record?.counts || !robust) return '';
-  return `${shareWords(robust)} (${countWords(record.counts.total)})`;
+  return `${shareWords(robust)} of ${countWords(record.counts.total)}`;
 }
 
-/** "41.2 % ± 1.4": a share in [0, 1], and half its interval. */
+/** "41.2 % ± 3.0", or "0.0 % (0.0–0.4)" where the interval does not lie around the share: near 0 and 1, and of few images. */
 export function shareWords({ share, interval: [low, high] }: NonNullable<Evaluation['robust']>): string {
-  return `${(share * 100).toFixed(1)} % ± ${(((high - low) / 2) * 100).toFixed(1)}`;
+  const points = (value: number) => (value * 100).toFixed(1);
+  // Less than the last digit that is shown.
+  const even = Math.abs(share - low - (high - share)) < 0.001;
+  return `${points(share)} % ${even ? `± ${points((high - low) / 2)}` : `(${points(low)}–${points(high)})`}`;
 }
 
 /** The strongest attack first; of one attack the largest ε, then the most images, then what leaves the least. */
