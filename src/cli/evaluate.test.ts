@@ -113,6 +113,23 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
     expect(other).toMatchObject({ device: 'auto', data: { name: 'digits' } });
   });
 
+  it('says what is not kept of a range, and evaluates nothing twice', async () => {
+    const runs = join(place, 'sat-runs');
+    const which = ['--checkpoints', '1-10,10', '--attack', 'fgsm', '--epsilon', '0.5,1/2', '--runs', runs];
+    const { stdout, stderr, code } = await evaluate(run(), ...which);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '1-10: 2 of 10 epochs are kept.\n' });
+    expect(stdout.trimEnd().split('\n')).toHaveLength(3);
+  });
+
+  it('says in JSON why an evaluation failed', async () => {
+    const { stdout, code } = await evaluate('epoch-9', '--attack', 'apgd-t', '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      evaluations: [],
+      unfinished: { status: 'failed', reason: 'APGD-T needs 4 classes', attack: { name: 'apgd-t' } },
+    });
+  });
+
   it('has no column for what is the same everywhere', async () => {
     const { stdout } = await evaluate('epoch-9', '--attack', 'none');
     expect(stdout.split('\n')[0]?.trim().split(/ {2,}/)).toEqual([

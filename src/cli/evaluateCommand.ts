@@ -70,9 +70,11 @@ async function checkpointsMeant(reference: string, options: EvaluateOptions): Pr
     return [file];
   }
   const run = await findRun(runsFolder(options), reference);
-  return checkpointsOf(run.folder, options.checkpoints).catch((error: unknown) => {
+  const { files, notes } = await checkpointsOf(run.folder, options.checkpoints).catch((error: unknown) => {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   });
+  for (const note of notes) print.note(note);
+  return files;
 }
 
 /** Evaluates one checkpoint after the other, each under one attack after the other. @returns the exit code */
@@ -84,12 +86,18 @@ async function evaluateAll(
   const { limit, saveImages, runtime, device, json } = options;
   const root = options.root === undefined ? undefined : resolve(options.root);
   const done: Evaluation[] = [];
+  let unfinished: Evaluation | undefined;
   let code: number = exitCodes.done;
   for (const [checkpoint, attack] of checkpoints.flatMap((file) => attacks.map((one) => [file, one] as const))) {
     const request = { checkpoint, attack, limit, saveImages: saveImages ?? false, runtime, device, root };
     const evaluation = await prepareEvaluation(request);
+    // One ε twice, or a checkpoint under two names.
+    if (done.some(({ id }) => id === evaluation.id)) continue;
     if (evaluation.status !== 'completed') code = await follow(evaluation, json ?? false);
-    if (code !== exitCodes.done) break;
+    if (code !== exitCodes.done) {
+      unfinished = evaluation;
+      break;
+    }
     done.push(evaluation);
   }
   // Evaluations of one attack say much the same.
@@ -97,8 +105,9 @@ async function evaluateAll(
   if (json) {
     print.json({
       version: 1,
-      evaluations: done.map(({ id, folder, record }) => ({ id, folder, ...record })),
+      evaluations: done.map(described),
       warnings,
+      ...(unfinished ? { unfinished: { ...described(unfinished), ...endOf(unfinished) } } : {}),
     });
     return code;
   }
@@ -114,6 +123,15 @@ async function evaluateAll(
   }
   for (const warning of warnings) print.note(`warning: ${warning}`);
   return code;
+}
+
+function described({ id, folder, record }: Evaluation) {
+  return { id, folder, ...record };
+}
+
+/** How an evaluation ended, and why where that is known. */
+function endOf({ status, statusNote }: Evaluation) {
+  return { status, ...(statusNote === undefined ? {} : { reason: statusNote }) };
 }
 
 async function warningsAbout(evaluation: Evaluation): Promise<string[]> {

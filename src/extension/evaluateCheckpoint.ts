@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import * as vscode from 'vscode';
-import { prepareEvaluation, startEvaluation, stopEvaluation, type Evaluation } from '../lab/evaluate';
+import { isLimitedTo, prepareEvaluation, startEvaluation, stopEvaluation, type Evaluation } from '../lab/evaluate';
 import { formatDuration } from '../lab/format';
 import { attackTitle, countWords, resultWords, shareWords } from '../lab/robustness';
 import type { Run, RunCheckpoint } from '../lab/run';
@@ -306,8 +306,8 @@ function knownWords({ targets, attack, epsilon }: Answers, limit: number): strin
   const [first] = attacks;
   if (!target || !first) return [];
   if (targets.length === 1 && attacks.length === 1) {
-    const same = target.run.evaluationsOf(target.checkpoint).find(({ record }) => {
-      return record && (record.limit ?? 0) === limit && isDeepStrictEqual(record.attack, first);
+    const same = target.run.evaluationsOf(target.checkpoint).find((evaluation) => {
+      return isLimitedTo(evaluation, limit === 0 ? null : limit) && isDeepStrictEqual(evaluation.record?.attack, first);
     });
     if (same?.status === 'completed') return [vscode.l10n.t('done: {0}', resultWords(same))];
     if (same?.status === 'running') return [vscode.l10n.t('at work')];

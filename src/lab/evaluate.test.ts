@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { formatEvent } from '../protocol/events';
 import { encodeSafetensors, type Tensor } from '../formats/safetensors';
 import { attackSchema } from '../protocol/attacks';
 import type { EvaluationRecord } from '../protocol/evaluation';
@@ -83,6 +84,25 @@ describe('an evaluation', () => {
     expect(await asked('best')).toBe('checkpoints/best.safetensors');
   });
 
+  it('of all images answers a limit that the set does not reach', async () => {
+    const file = checkpoint('epoch-10');
+    const ask = async (limit?: number) => (await prepareEvaluation({ checkpoint: file, attack: pgd20(), limit })).id;
+    const whole = await prepareEvaluation({ checkpoint: file, attack: pgd20() });
+    expect(await ask(1000)).not.toBe(whole.id);
+    // Begun: it tells how many images there are.
+    const about = { a: { images: 360, epsilon: 0.031, norm: 'linf' } };
+    const told = { event: 'metrics', step: 0, values: {}, about } as const;
+    writeFileSync(join(whole.folder, 'events.ndjson'), formatEvent(told));
+    for (const evaluation of await evaluationsBeside(file)) {
+      if (evaluation.id !== whole.id) rmSync(evaluation.folder, { recursive: true });
+    }
+    expect([await ask(), await ask(360), await ask(1000)]).toEqual([whole.id, whole.id, whole.id]);
+    expect(await ask(359)).not.toBe(whole.id);
+    // As an older version recorded a limit beyond the set.
+    await recorded(whole, { limit: 500, counts: { total: 360, correct: 300, robust: 200 } });
+    expect([await ask(), await ask(360), await ask(1000)]).toEqual([whole.id, whole.id, whole.id]);
+  });
+
   it('is not of a file that has replaced the one it was made for', async () => {
     const ask = (weight: number) => prepareEvaluation({ checkpoint: checkpoint('best', 120, weight), attack: pgd20() });
     const first = await recorded(await ask(1), { counts });
@@ -143,11 +163,13 @@ describe('checkpoints of a run', () => {
   it('are meant by name or by epochs', async () => {
     for (const name of ['epoch-2', 'epoch-10', 'epoch-9', 'best', 'latest']) checkpoint(name);
     const named = async (which: string) =>
-      (await checkpointsOf(run, which)).map((file) => file.slice(join(run, 'checkpoints', '/').length, -12));
+      (await checkpointsOf(run, which)).files.map((file) => file.slice(join(run, 'checkpoints', '/').length, -12));
     expect(await named('latest')).toEqual(['latest']);
     expect(await named('2-9')).toEqual(['epoch-2', 'epoch-9']);
     expect(await named('1-100')).toEqual(['epoch-2', 'epoch-9', 'epoch-10']);
     expect(await named('best, 10,10')).toEqual(['best', 'epoch-10']);
+    expect((await checkpointsOf(run, '1-100, 9-10, best')).notes).toEqual(['1-100: 3 of 100 epochs are kept.']);
+    await expect(named('best, 3-1')).rejects.toThrow('The range 3-1 is reversed. Say 1-3.');
     await expect(named('latest, 71-100')).rejects.toThrow(/no checkpoint 71-100 /);
     await expect(named('71-100')).rejects.toThrow(/no checkpoint 71-100 .*There are best, epoch-10, epoch-2/);
   });

@@ -92,6 +92,12 @@ export class Evaluation {
     return undefined;
   }
 
+  /** How many images it looks at; undefined as long as nobody has told. */
+  get images(): number | undefined {
+    const [told] = this.reader.about.values();
+    return this.record?.counts?.total ?? told?.images;
+  }
+
   /** What the trainer had to say, warnings of gradient masking among it. */
   get log(): readonly string[] {
     return this.reader.log;
@@ -175,6 +181,11 @@ function ofSameNetwork(a: EvaluationRecord, b: EvaluationRecord): boolean {
   return a.step === b.step && a.checkpoint === b.checkpoint;
 }
 
+/** Whether two complete evaluations are of the same images. */
+function ofSameImages(a: EvaluationRecord, b: EvaluationRecord): boolean {
+  return a.counts?.total === b.counts?.total && isDeepStrictEqual(a.data, b.data);
+}
+
 /**
  * The evaluation that answers a request: one that was made already, complete or not, else a new one, not yet started.
  * @throws Error in words when the file is no checkpoint
@@ -182,7 +193,7 @@ function ofSameNetwork(a: EvaluationRecord, b: EvaluationRecord): boolean {
 export async function prepareEvaluation(request: EvaluationRequest): Promise<Evaluation> {
   const record = await newRecord(request);
   const known = await evaluationsBeside(request.checkpoint);
-  const same = known.findLast((evaluation) => evaluation.record !== undefined && answers(evaluation.record, record));
+  const same = known.findLast((evaluation) => answers(evaluation, record));
   if (same) return same;
   const parent = join(ownerOf(request.checkpoint), evaluationsFolder);
   const temporary = join(parent, `.new-${record.id}`);
@@ -195,20 +206,27 @@ export async function prepareEvaluation(request: EvaluationRequest): Promise<Eva
   return evaluation;
 }
 
-/** Whether a record is of what another one asks for. */
-function answers(record: EvaluationRecord, asked: EvaluationRecord): boolean {
-  const what = ({ checkpoint, step, data, limit, attack, saveImages }: EvaluationRecord) => ({
+/** Whether an evaluation is of what a record asks for. */
+function answers(evaluation: Evaluation, asked: EvaluationRecord): boolean {
+  const what = ({ checkpoint, step, data, attack, saveImages }: EvaluationRecord) => ({
     checkpoint,
     step,
     data,
-    limit,
     attack,
     saveImages,
   });
-  if (!isDeepStrictEqual(what(record), what(asked))) return false;
+  const { record } = evaluation;
+  if (!record || !isDeepStrictEqual(what(record), what(asked)) || !isLimitedTo(evaluation, asked.limit)) return false;
   // What an older version has begun might go on with another file than it began with.
   if (record.fingerprint === null) return record.counts !== null;
   return record.fingerprint === asked.fingerprint;
+}
+
+/** Whether an evaluation looks at the images that a limit means: one that the set does not reach means all. */
+export function isLimitedTo({ record, images }: Evaluation, limit: number | null): boolean {
+  const own = record?.limit ?? null;
+  if (own === limit) return true;
+  return images !== undefined && (own ?? Infinity) > images && (limit ?? Infinity) >= images;
 }
 
 async function newRecord(request: EvaluationRequest): Promise<EvaluationRecord> {
@@ -317,31 +335,40 @@ export async function restoreEvaluation({ folder, id }: Pick<Evaluation, 'folder
 /**
  * The checkpoints that somebody means in a run's folder.
  * @param which `latest`, `best`, a name such as `epoch-10`, epochs such as `71-100`, or several of these with commas
- * @returns absolute paths, by epoch
+ * @returns absolute paths, by epoch, and in words which epochs of a range are not there
  * @throws Error in words when there are none
  */
-export async function checkpointsOf(runFolder: string, which: string): Promise<string[]> {
+export async function checkpointsOf(runFolder: string, which: string): Promise<{ files: string[]; notes: string[] }> {
   const folder = join(runFolder, 'checkpoints');
   const names = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.safetensors'));
   const epochOf = (file: string) => Number(/^epoch-(\d+)\.safetensors$/.exec(file)?.[1] ?? NaN);
-  const parts = which.split(',').map((part) => {
-    const range = /^(\d+)(?:-(\d+))?$/.exec(part.trim());
-    if (!range) return names.filter((file) => file === `${part.trim()}.safetensors`);
+  const notes: string[] = [];
+  const meant = (part: string): string[] => {
+    const range = /^(\d+)(?:-(\d+))?$/.exec(part);
+    if (!range) return names.filter((file) => file === `${part}.safetensors`);
     const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])];
-    return names
+    if (first > last) throw new Error(`The range ${part} is reversed. Say ${last}-${first}.`);
+    const files = names
       .filter((file) => epochOf(file) >= first && epochOf(file) <= last)
       .sort((a, b) => epochOf(a) - epochOf(b));
-  });
-  const missing = parts.findIndex((files) => files.length === 0);
-  if (missing >= 0) {
-    const there = names.map((file) => basename(file, '.safetensors')).sort();
-    throw new Error(
-      there.length === 0
-        ? `${folder} holds no checkpoints.`
-        : `There is no checkpoint ${which.split(',')[missing]?.trim()} in ${folder}. There are ${there.join(', ')}; "checkpoint.keep" says how many are kept.`,
-    );
+    const asked = last - first + 1;
+    if (files.length > 0 && files.length < asked) notes.push(`${part}: ${files.length} of ${asked} epochs are kept.`);
+    return files;
+  };
+  const all: string[] = [];
+  for (const part of which.split(',').map((text) => text.trim())) {
+    const files = meant(part);
+    if (files.length === 0) {
+      const there = names.map((file) => basename(file, '.safetensors')).sort();
+      throw new Error(
+        there.length === 0
+          ? `${folder} holds no checkpoints.`
+          : `There is no checkpoint ${part} in ${folder}. There are ${there.join(', ')}; "checkpoint.keep" says how many are kept.`,
+      );
+    }
+    all.push(...files);
   }
-  return [...new Set(parts.flat())].map((file) => join(folder, file));
+  return { files: [...new Set(all)].map((file) => join(folder, file)), notes };
 }
 
 /**
@@ -373,7 +400,7 @@ export function contradictions(evaluation: Evaluation, others: readonly Evaluati
   const { record } = evaluation;
   if (!record) return [];
   return others.flatMap(({ record: other }) => {
-    if (!other || !ofSameNetwork(other, record) || other.limit !== record.limit) return [];
+    if (!other || !ofSameNetwork(other, record) || !ofSameImages(other, record)) return [];
     const [weak, strong] = isStronger(other, record) ? [record, other] : [other, record];
     if (!weak.counts || !strong.counts || !isStronger(strong, weak)) return [];
     if (shareOf(strong.counts) <= shareOf(weak.counts) + chance) return [];

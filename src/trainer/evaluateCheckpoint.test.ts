@@ -101,6 +101,7 @@ describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
     expect(status).toBe('completed');
     const { total, correct, robust } = record.counts!;
     expect(total).toBe(300);
+    expect(record.limit).toBe(300);
     expect(robust / total).toBeCloseTo(trained['test/robust_accuracy/pgd20']!, 9);
     expect(robust).toBeLessThan(correct);
     expect(record.ended).toBeGreaterThanOrEqual(record.started!);
@@ -121,7 +122,6 @@ describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
       0,
       Math.round(128e3 / correct),
       Math.round(256e3 / correct),
-      1000,
       1000,
     ]);
     const values = { 'test/accuracy': correct / total, 'test/robust_accuracy/pgd20': robust / total };
@@ -194,8 +194,9 @@ describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
     expect(await counts('other', config)).not.toEqual(record.counts);
   });
 
-  it('can do without an attack', async () => {
-    const { record, events } = await evaluate('unattacked', { name: 'none' });
+  it('can do without an attack, and takes a limit beyond the set for none', async () => {
+    const { record, events } = await evaluate('unattacked', { name: 'none' }, { limit: 1000 });
+    expect(record).toMatchObject({ limit: null, counts: { total: 360 } });
     expect(record.counts?.robust).toBe(record.counts?.correct);
     expect(JSON.stringify(events)).not.toContain('robust_accuracy');
   });

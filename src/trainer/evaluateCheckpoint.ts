@@ -80,6 +80,8 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
   const record: EvaluationRecord = {
     ...evaluation.record,
     fingerprint: asked ?? fingerprint(content),
+    // A limit that the set does not reach is none.
+    limit: subject.labels.length < dataSet.test.labels.length ? subject.labels.length : null,
     attack: attack ?? evaluation.record.attack,
     started: evaluation.record.started ?? now(),
     counts: null,
@@ -119,7 +121,8 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
         assertWithinBounds(victim, attack, unit.natural, unit.perturbed);
         await images?.write(unit.rows, unit.perturbed);
         await writeSamples(file, samples);
-        tell(unit.done, { 'test/accuracy': accuracy, [robustMetric(attack)]: unit.robustShare });
+        // The end is told below.
+        if (unit.done < 1) tell(unit.done, { 'test/accuracy': accuracy, [robustMetric(attack)]: unit.robustShare });
       });
     } finally {
       await images?.close();
