@@ -13,7 +13,7 @@ import {
   type Evaluation,
 } from '../lab/evaluate';
 import { formatDuration } from '../lab/format';
-import { warningsOf } from '../lab/robustness';
+import { shareWords, warningsOf } from '../lab/robustness';
 import { findRun } from '../lab/store';
 import { deviceNames, runtimeNames, type EvaluationAttack, type EvaluationRecord } from '../protocol/evaluation';
 import { exitCodes } from '../protocol/run';
@@ -194,12 +194,11 @@ function progressBar(evaluation: Evaluation) {
   bar.start(1, 0, { left: '', accuracy: '' });
   return {
     update: () => {
-      const { progress, metrics } = evaluation;
-      const [share] = Object.entries(metrics).at(-1)?.slice(1) ?? [];
+      const { progress, robust } = evaluation;
       bar.setTotal(progress.batches ?? 1);
       bar.update(progress.batch, {
         left: progress.secondsLeft === undefined ? '' : `${formatDuration(progress.secondsLeft)} left`,
-        accuracy: typeof share === 'number' ? `${percent(share)} so far` : '',
+        accuracy: robust ? `${shareWords(robust)} so far` : '',
       });
     },
     stop: () => bar.stop(),

@@ -65,15 +65,10 @@ export class Evaluation {
     return join(this.folder, '..', '..', this.record?.checkpoint ?? '');
   }
 
-  /** Batches, and seconds left at the present speed. */
+  /** How far it is, in steps of equal cost, and seconds left at the present speed. */
   get progress() {
     const { start, lastStep, secondsLeft } = this.reader;
     return { batch: lastStep, batches: start?.steps, secondsLeft };
-  }
-
-  /** Shares so far, by metric. */
-  get metrics(): Record<string, number> {
-    return Object.fromEntries([...this.reader.series].map(([name, { values }]) => [name, values.at(-1) ?? NaN]));
   }
 
   /**
@@ -83,10 +78,8 @@ export class Evaluation {
   get robust(): { share: number; interval: [number, number] } | undefined {
     const counts = this.record?.counts;
     if (counts) return { share: shareOf(counts), interval: shareInterval(counts.robust, counts.total) };
-    const { batch, batches } = this.progress;
-    for (const [metric, { images }] of this.reader.about) {
+    for (const [metric, { seen = 0 }] of this.reader.about) {
       const share = this.reader.series.get(metric)?.values.at(-1);
-      const seen = Math.round((images * batch) / (batches ?? Infinity));
       if (share !== undefined && seen > 0) return { share, interval: shareInterval(share * seen, seen) };
     }
     return undefined;

@@ -95,7 +95,11 @@ export function warningsOf(evaluation: Evaluation, others: readonly Evaluation[]
  * called.
  * @param config of the run that told of it: it knows the attack’s options where the run told of its ball alone
  */
-export function metricWithAbout(metric: string, { images, ...told }: About, config: RunRecord['config'] = {}): string {
+export function metricWithAbout(
+  metric: string,
+  { images, seen: _seen, ...told }: About,
+  config: RunRecord['config'] = {},
+): string {
   const name = metric.split('/').at(-1) ?? metric;
   const attacks = configuredAttacksSchema.safeParse(config).data?.evaluate.attacks ?? [];
   const attack = { ...attacks.find((one) => one.name === name), ...told, name };

@@ -59,5 +59,7 @@ export const evaluationFiles = {
   samples: 'samples.csv',
   /** Float32 [n, h, w, c] in [0, 1]. */
   images: 'adversarial-images.npy',
+  /** What a stop has left of a batch; of no use once that batch is through. */
+  stopped: 'stopped.safetensors',
   stopRequest: 'stop',
 } as const;

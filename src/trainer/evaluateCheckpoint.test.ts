@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -88,6 +88,7 @@ async function evaluate(
   const record = evaluationRecordSchema.parse(JSON.parse(file('evaluation.json').toString()));
   return {
     status,
+    asked,
     events,
     record,
     samples: () => file('samples.csv').toString(),
@@ -118,16 +119,20 @@ describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
     expect(decodeNpy(images(), 'images').shape).toEqual([300, 8, 8, 1]);
 
     const metrics = events.filter((event) => event.event === 'metrics');
-    expect(metrics.map(({ step }) => step)).toEqual([
-      0,
-      Math.round(128e3 / correct),
-      Math.round(256e3 / correct),
-      1000,
-    ]);
+    const steps = metrics.map(({ step }) => step);
+    // Also within a batch, and the end of each batch among them.
+    expect(steps).toEqual(steps.toSorted((a, b) => a - b));
+    expect(steps.length).toBeGreaterThan(40);
+    expect(steps.filter((step) => step === 1000)).toHaveLength(1);
+    const ends = [128e3, 256e3].map((passed) => Math.round(passed / correct));
+    expect([steps[0], steps.at(-1)]).toEqual([0, 1000]);
+    expect(steps).toEqual(expect.arrayContaining(ends));
     const values = { 'test/accuracy': correct / total, 'test/robust_accuracy/pgd20': robust / total };
     expect(metrics.at(-1)).toMatchObject({ values });
     // Of the part that was seen, scaled to all: never far from what comes out.
-    expect(metrics[1]?.values['test/robust_accuracy/pgd20']).toBeCloseTo(robust / total, 0.7);
+    const estimate = metrics.findLast(({ step }) => step === ends[0]);
+    expect(estimate?.values['test/robust_accuracy/pgd20']).toBeCloseTo(robust / total, 0.7);
+    expect(estimate?.about?.['test/robust_accuracy/pgd20']?.seen).toBe(Math.round((300 * 128) / correct));
   });
 
   it('goes on in the middle with the same result', async () => {
@@ -143,6 +148,35 @@ describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
     expect(second.record.counts).toEqual(whole.record.counts);
     expect(second.samples()).toBe(whole.samples());
     expect(second.images().equals(whole.images())).toBe(true);
+  });
+
+  it.each([
+    ['linf', 0.15],
+    ['l2', 0.6],
+  ])('goes on in the middle of a long search, with the same result, in %s', async (norm, epsilon) => {
+    const square = { name: 'square', norm, epsilon, queries: 150 };
+    const few = { limit: 30 };
+    const whole = await evaluate(`search ${norm}`, square, few);
+    const id = `parts of a search ${norm}`;
+    const halfway = () => existsSync(join(place, 'evaluations', id, 'stopped.safetensors'));
+    // Natural images and signs of masking ask 23 times, then there is one batch, whose queries ask once each.
+    const first = await evaluate(id, square, { ...few, stopAt: 80 });
+    expect([first.status, halfway()]).toEqual(['stopped', true]);
+    const second = await evaluate(id, square, { ...few, stopAt: 40 });
+    expect([second.status, halfway()]).toEqual(['stopped', true]);
+    const third = await evaluate(id, square, few);
+    expect(third.status).toBe('completed');
+    expect(halfway()).toBe(false);
+    const from = [second, third].map(({ events }) => Number(events[0]?.['fromStep']));
+    expect(from[0]).toBeGreaterThan(300);
+    expect(from[1]).toBeGreaterThan(from[0] ?? 0);
+    expect(third.asked).toBeLessThan(80);
+    expect(third.samples()).toBe(whole.samples());
+    expect(third.images().equals(whole.images())).toBe(true);
+    // Some fell, some did not: there was something to get wrong.
+    const { robust, correct } = whole.record.counts!;
+    expect(robust).toBeGreaterThan(0);
+    expect(robust).toBeLessThan(correct);
   });
 
   it('warns of gradient masking also when it was stopped while it looked for signs', async () => {

@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomic } from '../formats/atomicFile';
@@ -28,10 +28,12 @@ import {
   robustMetric,
   testSubject,
   type Sample,
+  type StoppedUnit,
   type Subject,
+  type Unit,
 } from './robustness';
 import type { Runtime } from './runtimes';
-import { countSamples, readSamples, writeSamples } from './samples';
+import { countSamples, readSamples, readStopped, writeSamples, writeStopped } from './samples';
 
 export interface CheckpointEvaluation {
   /** The evaluation's folder. */
@@ -88,55 +90,105 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
     ended: null,
   };
   await writeRecord(folder, record);
-  events.emit({
-    event: 'start',
-    time: now(),
-    runtime: runtime.name,
-    device: runtime.device,
-    steps: progressSteps,
-    ...(known ? { fromStep: stepAt(doneShare(known, parts)) } : {}),
-  });
+  const kept = join(folder, evaluationFiles.stopped);
+  const begun = known ? await readStopped(kept) : undefined;
+  const teller = new Teller(events, record.epoch, attack, subject.labels.length);
+  teller.start(runtime, known && doneShare(known, parts, begun?.passes));
   const short = shortSteps(record.attack);
   if (short !== undefined) events.emit({ event: 'log', level: 'warn', message: short });
-  const tell = (done: number, values: Record<string, number>) =>
-    events.emit({
-      event: 'metrics',
-      step: stepAt(done),
-      epoch: record.epoch,
-      time: now(),
-      values,
-      ...(attack ? { about: { [robustMetric(attack)]: measuredWith(attack, subject.labels.length) } } : {}),
-    });
+  const present: { unit?: StoppedUnit | undefined } = {};
   const samples = await unlessStopped(async () => {
     const samples = known ?? (await naturalSamples(victim, subject));
     // Before the rows are there, from which a call that goes on sees that this was done.
     if (!known && attack) await warnOfMasking(victim, subject, events);
     await writeSamples(file, samples);
-    const accuracy = share(samples, ({ label, prediction }) => prediction === label);
-    if (!known || !attack) tell(attack ? 0 : 1, { 'test/accuracy': accuracy });
+    teller.accuracy = share(samples, ({ label, prediction }) => prediction === label);
     if (!attack) return samples;
+    if (!known) teller.tell(0);
     const images = record.saveImages ? await openImages(folder, subject, dataSet.shape) : undefined;
     try {
-      await attackSamples(victim, parts, attack.seed, subject, samples, async (unit) => {
-        assertWithinBounds(victim, attack, unit.natural, unit.perturbed);
-        await images?.write(unit.rows, unit.perturbed);
-        await writeSamples(file, samples);
-        // The end is told below.
-        if (unit.done < 1) tell(unit.done, { 'test/accuracy': accuracy, [robustMetric(attack)]: unit.robustShare });
+      await attackSamples(victim, parts, attack.seed, subject, samples, {
+        begun,
+        keep: (unit) => (present.unit = unit),
+        passed: (done) => {
+          teller.advance(done);
+        },
+        unit: async (unit) => {
+          assertWithinBounds(victim, attack, unit.natural, unit.perturbed);
+          await images?.write(unit.rows, unit.perturbed);
+          await writeSamples(file, samples);
+          teller.estimate(unit);
+        },
       });
     } finally {
       await images?.close();
     }
-    tell(1, { 'test/accuracy': accuracy, [robustMetric(attack)]: share(samples, isRobust) });
     return samples;
   });
-  if (!samples) return 'stopped';
+  if (!samples) {
+    if (present.unit) await writeStopped(kept, present.unit);
+    return 'stopped';
+  }
+  await rm(kept, { force: true });
+  teller.end(share(samples, isRobust));
   const fooledBy = samples.map((sample) => sample.fooledBy);
   const ran = parts.map(({ name }) => name);
   const warning = squareFindsMore(fooledBy, ran);
   if (warning !== undefined) events.emit({ event: 'log', level: 'warn', message: warning });
   await writeRecord(folder, { ...record, counts: countSamples(samples), ended: now() });
   return 'completed';
+}
+
+/** Tells how far an evaluation is, and what it has found so far. */
+class Teller {
+  /** Of the natural images. */
+  accuracy = NaN;
+  private robust: { share: number; seen: number } | undefined;
+  private step = -1;
+
+  constructor(
+    private readonly events: EventSink,
+    private readonly epoch: number,
+    private readonly attack: AttackConfig | undefined,
+    private readonly images: number,
+  ) {}
+
+  /** @param from how far an earlier call came, in [0, 1] */
+  start({ name, device }: Pick<Runtime, 'name' | 'device'>, from: number | undefined): void {
+    const fromStep = from === undefined ? {} : { fromStep: stepAt(from) };
+    this.events.emit({ event: 'start', time: now(), runtime: name, device, steps: progressSteps, ...fromStep });
+    this.step = fromStep.fromStep ?? -1;
+  }
+
+  /** Within a batch: only when it shows. */
+  advance(done: number): void {
+    if (stepAt(done) > this.step && stepAt(done) < progressSteps) this.tell(done);
+  }
+
+  estimate({ done, robustShare: share, seen }: Unit): void {
+    this.robust = { share, seen };
+    // The end is told when everything is known.
+    if (done < 1) this.tell(done);
+  }
+
+  end(robust: number): void {
+    this.robust = { share: robust, seen: this.images };
+    this.tell(1);
+  }
+
+  tell(done: number): void {
+    const { attack, robust } = this;
+    this.step = stepAt(done);
+    const metric = attack && robustMetric(attack);
+    this.events.emit({
+      event: 'metrics',
+      step: this.step,
+      epoch: this.epoch,
+      time: now(),
+      values: { 'test/accuracy': this.accuracy, ...(metric && robust ? { [metric]: robust.share } : {}) },
+      ...(metric ? { about: { [metric]: { ...measuredWith(attack, this.images), seen: robust?.seen ?? 0 } } } : {}),
+    });
+  }
 }
 
 async function warnOfMasking(victim: Victim, { labels, pixels }: Subject, events: EventSink): Promise<void> {

@@ -161,7 +161,13 @@ describe('attacks in turn', () => {
     const samples = await naturalSamples(victim, subject);
     const parts = [part('pgd20', 1, (row) => row % 2 === 1), part('square', 1, (row) => row % 4 === 0, seen)];
     const shares: number[] = [];
-    await attackSamples(victim, parts, 0, subject, samples, ({ robustShare }) => void shares.push(robustShare));
+    const seenSoFar: number[] = [];
+    await attackSamples(victim, parts, 0, subject, samples, {
+      unit: ({ robustShare, seen: few }) => {
+        shares.push(robustShare);
+        seenSoFar.push(few);
+      },
+    });
     expect(seen).toEqual(Array.from({ length: n }, (_, row) => row).filter((row) => row % 5 !== 0 && row % 2 === 0));
     const by = (name: string) => samples.filter(({ fooledBy }) => fooledBy === name).map(({ index }) => index);
     expect(by('pgd20').every((row) => row % 2 === 1 && row % 5 !== 0)).toBe(true);
@@ -170,6 +176,8 @@ describe('attacks in turn', () => {
     // Four batches of 480 images, then two of the 240 that are left.
     expect(shares).toHaveLength(6);
     expect(shares.map((share) => Number(share.toFixed(2)))).toEqual([0.4, 0.4, 0.4, 0.4, 0.2, 0.2]);
+    // Of 600: as large a part as of those that the attempt is to see.
+    expect(seenSoFar).toEqual([160, 320, 480, 600, 320, 600]);
     expect(samples.filter(isRobust)).toHaveLength(120);
   });
 
@@ -177,17 +185,19 @@ describe('attacks in turn', () => {
     const parts = [part('pgd20', 10, (row) => row % 2 === 1), part('square', 90, (row) => row % 4 === 0)];
     const expected = await naturalSamples(victim, subject);
     const done: number[] = [];
-    await attackSamples(victim, parts, 0, subject, expected, (unit) => void done.push(unit.done));
+    await attackSamples(victim, parts, 0, subject, expected, { unit: (unit) => void done.push(unit.done) });
     const samples = await naturalSamples(victim, subject);
     let units = 0;
-    const interrupted = attackSamples(victim, parts, 0, subject, samples, () => {
-      units += 1;
-      if (units === stopAfter) throw new Error('stop');
+    const interrupted = attackSamples(victim, parts, 0, subject, samples, {
+      unit: () => {
+        units += 1;
+        if (units === stopAfter) throw new Error('stop');
+      },
     });
     await expect(interrupted).rejects.toThrow('stop');
     expect(doneShare(samples, parts)).toBe(done[stopAfter - 1]);
     const rest: number[] = [];
-    await attackSamples(victim, parts, 0, subject, samples, (unit) => void rest.push(unit.done));
+    await attackSamples(victim, parts, 0, subject, samples, { unit: (unit) => void rest.push(unit.done) });
     expect(rest).toEqual(done.slice(stopAfter));
     expect(samples).toEqual(expected);
   });
@@ -197,7 +207,7 @@ describe('attacks in turn', () => {
     const samples = await naturalSamples(victim, subject);
     expect(doneShare(samples, parts)).toBe(0);
     const done: number[] = [];
-    await attackSamples(victim, parts, 0, subject, samples, (unit) => void done.push(unit.done));
+    await attackSamples(victim, parts, 0, subject, samples, { unit: (unit) => void done.push(unit.done) });
     // 480 images make 10 passes; 240 are left for 90. The first 128 images are 64 odd ones less.
     const [first, , , attacked, half] = done;
     expect(first).toBeCloseTo(1280 / (1280 + 352 * 10 + 416 * 90), 12);

@@ -1,6 +1,6 @@
 import type { AttackConfig } from '../protocol/attacks';
 import type { About } from '../protocol/events';
-import { predictionsOf, type Part } from './attacks/attack';
+import { gradientPasses, predictionsOf, type Halfway, type Part } from './attacks/attack';
 import { createAttack } from './attacks/registry';
 import { sizeOf, type Points, type Victim } from './attacks/victim';
 import { gatherImages } from './data/imageSource';
@@ -43,8 +43,31 @@ export interface Unit {
   perturbed: Float32Array;
   /** Estimate of the robust accuracy from what the present attempt has seen so far; exact when it is through. */
   robustShare: number;
+  /** Images that the estimate stands for. */
+  seen: number;
   /** How far all is, in [0, 1]. */
   done: number;
+}
+
+/** Where a stop came in the middle of a batch. */
+export interface StoppedUnit extends Halfway {
+  /** Which attempt, and which of its batches. */
+  attempt: number;
+  batch: number;
+  /** Passes that it has made, each counted for each image. */
+  passes: number;
+}
+
+/** How attacks that take long are followed, and go on in the middle of a batch. */
+export interface Following {
+  /** Awaited after each batch. */
+  unit?: (unit: Unit) => void | Promise<void>;
+  /** Called within a batch. @param done how far all is, in [0, 1] */
+  passed?: (done: number) => void;
+  /** What an earlier call has kept of the batch that it was stopped in. */
+  begun?: StoppedUnit | undefined;
+  /** Called as a batch advances, and with nothing when it has ended; its arrays are live. */
+  keep?: (stopped: StoppedUnit | undefined) => void;
 }
 
 /** The first test images of a data set. */
@@ -87,7 +110,7 @@ export async function naturalSamples(victim: Victim, { labels, pixels }: Subject
  * Attacks the images that are classified right, one attempt after the other, each on what those before have left, batch
  * by batch. A batch's random numbers depend on the seed, the attempt and its place alone, and batches that the samples
  * have been through are skipped: an interrupted call can be repeated with the samples it left.
- * @param samples updated batch by batch @param onUnit awaited after each batch
+ * @param samples updated batch by batch
  */
 export async function attackSamples(
   victim: Victim,
@@ -95,22 +118,33 @@ export async function attackSamples(
   seed: number,
   { labels, pixels }: Subject,
   samples: Sample[],
-  onUnit: (unit: Unit) => void | Promise<void> = () => undefined,
+  following: Following = {},
 ): Promise<void> {
   const size = sizeOf(victim.shape);
-  for (const [number, { name, attack }] of parts.entries()) {
-    const left = samples.filter((sample) => isLeft(sample, number)).map(({ index }) => index);
+  for (const [attempt, { name, passes: expected, attack }] of parts.entries()) {
+    const left = samples.filter((sample) => isLeft(sample, attempt)).map(({ index }) => index);
     const batches = batchesOf(left);
-    for (const [place, rows] of batches.entries()) {
-      if (rows.every((row) => (samples[row]?.attacks ?? 0) > number)) continue;
+    for (const [batch, rows] of batches.entries()) {
+      if (rows.every((row) => (samples[row]?.attacks ?? 0) > attempt)) continue;
       const points: Points = { images: pixels(rows), labels: Int32Array.from(rows, (row) => labels[row] ?? 0) };
-      const random = new NumpyRandom([seed, number, place]);
-      const perturbed = await attack(victim, points, random);
+      const random = new NumpyRandom([seed, attempt, batch]);
+      const begun =
+        following.begun?.attempt === attempt && following.begun.batch === batch ? following.begun : undefined;
+      let passes = begun?.passes ?? 0;
+      const doneAt = doneWithin(samples, parts);
+      const watched = counting(victim, (more) => {
+        passes += more;
+        // An attempt that judges its result makes a few passes more than it says.
+        following.passed?.(doneAt(Math.min(passes, expected * rows.length)));
+      });
+      const keep = (halfway: Halfway) => following.keep?.({ ...halfway, attempt, batch, passes });
+      const perturbed = await attack(watched, points, random, { begun, keep });
+      following.keep?.(undefined);
       const predictions = predictionsOf(await victim.logits(perturbed), rows.length);
       rows.forEach((row, i) => {
         const sample = samples[row];
         if (!sample) throw new Error(`there is no sample ${row}`);
-        sample.attacks = number + 1;
+        sample.attacks = attempt + 1;
         if (predictions[i] === sample.label) {
           perturbed.set(points.images.subarray(i * size, (i + 1) * size), i * size);
           return;
@@ -118,24 +152,47 @@ export async function attackSamples(
         sample.fooledBy = name;
         sample.perturbedPrediction = predictions[i] ?? NaN;
       });
-      const seen = batches.slice(0, place + 1).flat();
+      const seen = batches.slice(0, batch + 1).flat();
       const survived = seen.filter((row) => samples[row]?.fooledBy === '').length;
-      await onUnit({
+      await following.unit?.({
         rows,
         natural: points.images,
         perturbed,
         robustShare: ((left.length / samples.length) * survived) / seen.length,
+        seen: Math.round((samples.length * seen.length) / left.length),
         done: doneShare(samples, parts),
       });
     }
   }
 }
 
+/** A victim that tells of each pass, by the images in it; a gradient counts {@link gradientPasses}. */
+function counting(victim: Victim, onPasses: (passes: number) => void): Victim {
+  return {
+    ...victim,
+    async logits(images) {
+      const result = await victim.logits(images);
+      onPasses(images.length / sizeOf(victim.shape));
+      return result;
+    },
+    async gradient(loss, points, targets) {
+      const result = await victim.gradient(loss, points, targets);
+      onPasses(gradientPasses * points.labels.length);
+      return result;
+    },
+  };
+}
+
 /**
  * How far some attempts are with all images, in [0, 1]: passes made, of those and the ones that are left if no further
  * image is fooled.
+ * @param within passes made in a batch that has not ended
  */
-export function doneShare(samples: readonly Sample[], parts: readonly Part[]): number {
+export function doneShare(samples: readonly Sample[], parts: readonly Part[], within = 0): number {
+  return doneWithin(samples, parts)(within);
+}
+
+function doneWithin(samples: readonly Sample[], parts: readonly Part[]): (passes: number) => number {
   const before = [0];
   for (const { passes } of parts) before.push((before.at(-1) ?? 0) + passes);
   let [made, left] = [0, 0];
@@ -145,7 +202,7 @@ export function doneShare(samples: readonly Sample[], parts: readonly Part[]): n
     made += through;
     if (fooledBy === '') left += (before.at(-1) ?? 0) - through;
   }
-  return left === 0 ? 1 : made / (made + left);
+  return (passes) => (left === 0 ? 1 : (made + passes) / (made + left));
 }
 
 /** Whether an image is classified right, and none of the attempts before this one has changed that. */

@@ -6,8 +6,26 @@ import type { Points, Victim } from './victim';
 /**
  * Maps images that the network classifies right to perturbed ones, which it may not. Row i of the result is within the
  * ball around row i, and in [0, 1].
+ * @param pause of attempts that are too long to be lost when they are stopped
  */
-export type Attack = (victim: Victim, points: Points, random: NumpyRandom) => Promise<Float32Array>;
+export type Attack = (victim: Victim, points: Points, random: NumpyRandom, pause?: Pause) => Promise<Float32Array>;
+
+/** What an attempt has come to with a batch: with the same points and random numbers it goes on from here. */
+export interface Halfway {
+  /** Steps done. */
+  step: number;
+  /** [n · h · w · c] */
+  images: Float32Array;
+  /** What the attempt knows of each image. [n] */
+  scores: Float32Array;
+}
+
+export interface Pause {
+  /** What an earlier call has kept; undefined: begin. */
+  begun: Halfway | undefined;
+  /** Called after every step; its arrays may be live, and are looked at when the attempt has been stopped. */
+  keep: (halfway: Halfway) => void;
+}
 
 /** One of the attempts that an attack consists of, each on the images that none before has fooled. */
 export interface Part {

@@ -71,15 +71,11 @@ async function attacked(attack: AttackConfig, { images, labels }: Points, victim
   const subject = { labels, pixels: taken };
   const samples = await naturalSamples(victim, subject);
   const perturbed = images.slice();
-  await attackSamples(
-    victim,
-    createAttack(attack, victim.classes),
-    attack.seed,
-    subject,
-    samples,
-    ({ rows, perturbed: part }) =>
-      rows.forEach((row, i) => perturbed.set(part.subarray(i * size, (i + 1) * size), row * size)),
-  );
+  await attackSamples(victim, createAttack(attack, victim.classes), attack.seed, subject, samples, {
+    unit: ({ rows, perturbed: part }) => {
+      rows.forEach((row, i) => perturbed.set(part.subarray(i * size, (i + 1) * size), row * size));
+    },
+  });
   return {
     images: perturbed,
     correct: samples.map(({ prediction, label }) => (prediction === label ? 1 : 0)),

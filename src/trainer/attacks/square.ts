@@ -1,6 +1,6 @@
 import type { AttackOptions, Norm } from '../../protocol/attacks';
 import type { NumpyRandom } from '../random';
-import { pointsAt, times, type Attack, type Plan } from './attack';
+import { pointsAt, times, type Attack, type Pause, type Plan } from './attack';
 import { ballOf, clampPixels } from './ball';
 import { sizeOf, type Points, type Victim } from './victim';
 
@@ -10,7 +10,7 @@ import { sizeOf, type Points, type Victim } from './victim';
  */
 export function square(options: AttackOptions<'square'>): Plan {
   const { name, queries, restarts } = options;
-  const attack: Attack = (victim, points, random) => randomSearch(victim, points, options, random);
+  const attack: Attack = (victim, points, random, pause) => randomSearch(victim, points, options, random, pause);
   // Its margin is defined for two classes.
   return { classes: 2, parts: () => times(restarts, () => ({ name, passes: queries + 1, attack })) };
 }
@@ -20,13 +20,21 @@ async function randomSearch(
   points: Points,
   { norm, epsilon, queries, initialShare }: AttackOptions<'square'>,
   random: NumpyRandom,
+  pause?: Pause,
 ): Promise<Float32Array> {
   const size = sizeOf(victim.shape);
   const proposals = proposalsOf(norm, { shape: victim.shape, epsilon, random });
   const images = points.images.slice();
   for (let from = 0; from < images.length; from += size) proposals.start(images.subarray(from, from + size));
-  const margins = marginsOf(await victim.logits(images), points.labels);
+  const { begun } = pause ?? {};
+  if (begun) images.set(begun.images);
+  const margins = begun ? begun.scores.slice() : marginsOf(await victim.logits(images), points.labels);
   for (let query = 0; query < queries; query += 1) {
+    if (begun && query < begun.step) {
+      // Its random numbers are drawn, as they were then; what came of them is in the images.
+      proposals.next(initialShare * shareAt(query));
+      continue;
+    }
     const standing = Array.from(margins.keys()).filter((row) => (margins[row] ?? 0) > 0);
     if (standing.length === 0) break;
     const current = pointsAt({ images, labels: points.labels }, standing, size);
@@ -42,6 +50,7 @@ async function randomSearch(
       margins[row] = margin;
       images.set(current.images.subarray(i * size, (i + 1) * size), row * size);
     });
+    pause?.keep({ step: query + 1, images, scores: margins });
   }
   return images;
 }
