@@ -13,8 +13,9 @@ import {
   type Evaluation,
 } from '../lab/evaluate';
 import { formatDuration } from '../lab/format';
-import { shareWords, warningsOf } from '../lab/robustness';
+import { shareWords } from '../lab/robustness';
 import { findRun } from '../lab/store';
+import { noteOf, warningsOf } from '../lab/warnings';
 import { deviceNames, runtimeNames, type EvaluationAttack, type EvaluationRecord } from '../protocol/evaluation';
 import { exitCodes } from '../protocol/run';
 import { attacksOf, numbers, numeric, type AttackArguments } from './attackArguments';
@@ -101,12 +102,19 @@ async function evaluateAll(
     done.push(evaluation);
   }
   // Evaluations of one attack say much the same.
-  const warnings = [...new Set((await Promise.all(done.map(warningsAbout))).flat())];
+  const [warnings, notes] = [new Set<string>(), new Set<string>()];
+  for (const evaluation of done) {
+    const others = await evaluationsBeside(evaluation.checkpoint);
+    for (const warning of warningsOf(evaluation, others)) warnings.add(warning);
+    const note = noteOf(evaluation, others);
+    if (note !== undefined) notes.add(note);
+  }
   if (json) {
     print.json({
       version: 1,
       evaluations: done.map(described),
-      warnings,
+      warnings: [...warnings],
+      notes: [...notes],
       ...(unfinished ? { unfinished: { ...described(unfinished), ...endOf(unfinished) } } : {}),
     });
     return code;
@@ -122,6 +130,7 @@ async function evaluateAll(
     );
   }
   for (const warning of warnings) print.note(`warning: ${warning}`);
+  for (const note of notes) print.note(`note: ${note}`);
   return code;
 }
 
@@ -132,10 +141,6 @@ function described({ id, folder, record }: Evaluation) {
 /** How an evaluation ended, and why where that is known. */
 function endOf({ status, statusNote }: Evaluation) {
   return { status, ...(statusNote === undefined ? {} : { reason: statusNote }) };
-}
-
-async function warningsAbout(evaluation: Evaluation): Promise<string[]> {
-  return warningsOf(evaluation, await evaluationsBeside(evaluation.checkpoint));
 }
 
 function row({ record }: Evaluation, varied: readonly string[]): string[] {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, relative, sep } from 'node:path';
@@ -10,7 +10,13 @@ import { writeAtomic } from '../formats/atomicFile';
 import { fileFingerprint } from '../formats/fingerprint';
 import { readSafetensorsHeader } from '../formats/safetensors';
 import type { EvaluationAttack, EvaluationRecord } from '../protocol/evaluation';
-import { evaluationFiles, evaluationRecordSchema, evaluationsFolder, type Counts } from '../protocol/evaluation';
+import {
+  evaluationFiles,
+  evaluationRecordSchema,
+  evaluationsFolder,
+  sampleColumns,
+  type Counts,
+} from '../protocol/evaluation';
 import { documentVersion } from '../protocol/config';
 import { processSchema, type RunStatus } from '../protocol/run';
 import type { Tools } from './launch';
@@ -32,6 +38,9 @@ export interface EvaluationRequest {
   root?: string | undefined;
 }
 
+/** Another name for the newest of the others. */
+const latestName = 'latest.safetensors';
+
 const headerSchema = z.object({
   step: z.coerce.number().int(),
   epoch: z.coerce.number().int(),
@@ -51,6 +60,7 @@ export class Evaluation {
   status: RunStatus = 'queued';
   statusNote: string | undefined;
   private readonly reader: MetricsReader;
+  private rows: Uint8Array | undefined;
 
   constructor(readonly folder: string) {
     this.reader = new MetricsReader(join(folder, evaluationFiles.events));
@@ -89,6 +99,24 @@ export class Evaluation {
   get images(): number | undefined {
     const [told] = this.reader.about.values();
     return this.record?.counts?.total ?? told?.images;
+  }
+
+  /**
+   * 1 for each image that is still classified right, in the order of the set; undefined where the rows are not there. To
+   * be asked for only where it matters: the file is read at once.
+   */
+  get robustRows(): Uint8Array | undefined {
+    if (!this.rows && this.record?.counts) {
+      const rows = readRobustRows(join(this.folder, evaluationFiles.samples));
+      if (rows?.length === this.record.counts.total) this.rows = rows;
+    }
+    return this.rows;
+  }
+
+  /** What computed it, "wasm, cpu". */
+  get runtime(): string {
+    const { start } = this.reader;
+    return [start?.runtime, start?.device].filter(Boolean).join(', ');
   }
 
   /** What the trainer had to say, warnings of gradient masking among it. */
@@ -169,13 +197,14 @@ export function ofPresentFiles(evaluations: readonly Evaluation[]): Evaluation[]
 }
 
 /** Whether two evaluations are of the same weights, whatever the file is called. */
-function ofSameNetwork(a: EvaluationRecord, b: EvaluationRecord): boolean {
+export function ofSameNetwork(a: EvaluationRecord, b: EvaluationRecord): boolean {
   if (a.fingerprint !== null && b.fingerprint !== null) return a.fingerprint === b.fingerprint;
-  return a.step === b.step && a.checkpoint === b.checkpoint;
+  const names = [a, b].map(({ checkpoint }) => checkpoint);
+  return a.step === b.step && (names[0] === names[1] || names.some((name) => name.endsWith(latestName)));
 }
 
 /** Whether two complete evaluations are of the same images. */
-function ofSameImages(a: EvaluationRecord, b: EvaluationRecord): boolean {
+export function ofSameImages(a: EvaluationRecord, b: EvaluationRecord): boolean {
   return a.counts?.total === b.counts?.total && isDeepStrictEqual(a.data, b.data);
 }
 
@@ -249,12 +278,12 @@ async function newRecord(request: EvaluationRequest): Promise<EvaluationRecord> 
   });
 }
 
-/** `latest` is another name for a file that keeps its own, where that is kept. */
+/** The file that `latest` stands for and that keeps its name, where it is there. */
 async function lastingName(
   file: string,
   { step, epoch, fingerprint }: { step: number; epoch: number; fingerprint: string },
 ): Promise<string> {
-  if (basename(file) !== 'latest.safetensors') return file;
+  if (basename(file) !== latestName) return file;
   for (const name of [`epoch-${epoch}`, `step-${step}`]) {
     const candidate = join(dirname(file), `${name}.safetensors`);
     if (existsSync(candidate) && (await fileFingerprint(candidate)) === fingerprint) return candidate;
@@ -378,70 +407,24 @@ export function shareInterval(successes: number, total: number): [number, number
   return [Math.max((center - spread) / scale, 0), Math.min((center + spread) / scale, 1)];
 }
 
-/** From what is easily withstood to what is not: of two attacks with one ε the later leaves at most as much. */
-export const strength = ['none', 'fgsm', 'pgd20', 'apgd-ce', 'autoattack'];
-
-/** By how much a weaker attack may leave less than a stronger one: restarts and random numbers differ. */
-const chance = 0.005;
-
-/**
- * Compares a finished evaluation with others of the same checkpoint and images (facts 4.4): a stronger attack, a larger ε
- * and more steps leave at most as much.
- * @returns warnings in words
- */
-export function contradictions(evaluation: Evaluation, others: readonly Evaluation[]): string[] {
-  const { record } = evaluation;
-  if (!record) return [];
-  return others.flatMap(({ record: other }) => {
-    if (!other || !ofSameNetwork(other, record) || !ofSameImages(other, record)) return [];
-    const [weak, strong] = isStronger(other, record) ? [record, other] : [other, record];
-    if (!weak.counts || !strong.counts || !isStronger(strong, weak)) return [];
-    if (shareOf(strong.counts) <= shareOf(weak.counts) + chance) return [];
-    const [strongName, weakName] = namesApart(strong.attack, weak.attack);
-    return [
-      `${strongName} leaves ${percent(shareOf(strong.counts))} and the weaker ${weakName} only ` +
-        `${percent(shareOf(weak.counts))} of the same checkpoint: a sign of gradient masking, or of too few steps.`,
-    ];
-  });
-}
-
-type Attack = EvaluationRecord['attack'];
-
-/** Whether an attack must leave at most as much as another. */
-function isStronger({ attack: a }: EvaluationRecord, { attack: b }: EvaluationRecord): boolean {
-  if (a.name !== b.name) {
-    const [first, second] = [strength.indexOf(a.name), strength.indexOf(b.name)];
-    const sameBall = isDeepStrictEqual([a['norm'], a['epsilon']], [b['norm'], b['epsilon']]);
-    return first > second && second >= 0 && (sameBall || b.name === 'none');
-  }
-  // With a larger ε, as with more steps, the step size often changes too.
-  const others = ({ epsilon: _, steps: __, stepSize: ___, ...rest }: Attack) => rest;
-  const larger = (option: string) => Number(a[option] ?? 0) - Number(b[option] ?? 0);
-  const [radius, steps] = [larger('epsilon'), larger('steps')];
-  return isDeepStrictEqual(others(a), others(b)) && radius >= 0 && steps >= 0 && radius + steps > 0;
-}
-
-/** Names of two attacks, with what tells them apart where the names are the same. */
-function namesApart(a: Attack, b: Attack): [string, string] {
-  if (a.name !== b.name) return [a.name, b.name];
-  const named = (attack: Attack) =>
-    `${attack.name} with ε ${Number(Number(attack['epsilon']).toPrecision(4))}` +
-    (typeof attack['steps'] === 'number' ? ` and ${attack['steps']} steps` : '');
-  return [named(a), named(b)];
-}
-
 function shareOf({ robust, total }: Counts): number {
   return robust / total;
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }
 
 /** Sorts by creation, and says what it is of. */
 function newId(date: Date, attack: string): string {
   const time = date.toISOString().replace(/[-:.]/g, '').replace('T', '-').slice(0, 18);
   return `${time}-${attack}-${randomBytes(2).toString('hex')}`;
+}
+
+function readRobustRows(file: string): Uint8Array | undefined {
+  if (!existsSync(file)) return undefined;
+  const [, ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n');
+  const [label, perturbed] = (['label', 'perturbed_prediction'] as const).map((name) => sampleColumns.indexOf(name));
+  return Uint8Array.from(lines, (line) => {
+    const cells = line.split(',');
+    return cells[label ?? -1] === cells[perturbed ?? -1] ? 1 : 0;
+  });
 }
 
 async function readJson(file: string): Promise<unknown> {

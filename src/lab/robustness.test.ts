@@ -13,7 +13,6 @@ import {
   robustAgainst,
   robustByCheckpoint,
   strongestFirst,
-  warningsOf,
 } from './robustness';
 import { Run } from './run';
 
@@ -85,31 +84,20 @@ describe('evaluations in words', () => {
     expect(resultWords(await evaluated(10, { name: 'fgsm' }))).toBe('');
   });
 
-  it('say when the steps were too short for the ball, once', async () => {
-    const counts = { total: 100, correct: 80, robust: 40 };
-    const weak = await evaluated(10, { name: 'pgd20', epsilon: 0.3, stepSize: 0.003 }, counts);
-    const warning = expect.stringMatching(/^20 steps of 0\.003 cannot cross a ball of ε 0\.3: /) as string;
-    expect(warningsOf(weak, [])).toEqual([warning]);
-    const [message = ''] = warningsOf(weak, []);
-    writeFileSync(
-      join(weak.folder, 'events.ndjson'),
-      [1, 2].map(() => formatEvent({ event: 'log', level: 'warn', message })).join(''),
-    );
-    await weak.refresh();
-    expect(warningsOf(weak, [])).toEqual([message]);
-    expect(warningsOf(await evaluated(10, { name: 'pgd20', epsilon: 0.3 }, counts), [])).toEqual([]);
-  });
-
   it('stand with the strongest attack first, then the largest ε', async () => {
     const counts = { total: 100, correct: 80, robust: 40 };
     const all = [
       await evaluated(10, { name: 'none' }, counts),
       await evaluated(10, { name: 'pgd20', epsilon: 0.1 }, counts),
       await evaluated(10, { name: 'pgd20' }, counts),
-      await evaluated(10, { name: 'autoattack' }, counts),
+      await evaluated(10, { name: 'autoattack', version: 'plus' }, counts),
+      await evaluated(10, { name: 'autoattack', epsilon: 0.1 }, counts),
+      await evaluated(10, { name: 'apgd-t' }, counts),
     ];
     expect(strongestFirst(all).map(({ record }) => [record?.attack.name, record?.attack['epsilon']])).toEqual([
       ['autoattack', 0.031],
+      ['autoattack', 0.1],
+      ['apgd-t', 0.031],
       ['pgd20', 0.1],
       ['pgd20', 0.031],
       ['none', undefined],

@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { attackSchema, attackTitles, shortSteps, usualStepSize } from '../protocol/attacks';
+import { attackSchema, attackTitles, autoattackPartsOf, strengthOf, usualStepSize } from '../protocol/attacks';
 import type { EvaluationRecord } from '../protocol/evaluation';
 import type { About } from '../protocol/events';
 import { aboutMark } from '../protocol/panel';
 import type { RunRecord } from '../protocol/run';
-import { contradictions, strength, type Evaluation } from './evaluate';
+import type { Evaluation } from './evaluate';
 import { Series } from './series';
 
 /** What evaluations say, in words and as series. */
@@ -66,7 +66,8 @@ export function shareWords({ share, interval: [low, high] }: NonNullable<Evaluat
 /** The strongest attack first; of one attack the largest ε, then the most images, then what leaves the least. */
 export function strongestFirst(evaluations: readonly Evaluation[]): Evaluation[] {
   const rank = ({ record, robust }: Evaluation) => [
-    strength.indexOf(record?.attack.name ?? ''),
+    strengthOf(record?.attack.name ?? ''),
+    autoattackPartsOf(record?.attack).length,
     epsilonOf(record?.attack) ?? 0,
     record?.counts?.total ?? 0,
     -(robust?.share ?? 0),
@@ -76,18 +77,6 @@ export function strongestFirst(evaluations: readonly Evaluation[]): Evaluation[]
     const at = ours.findIndex((value, i) => value !== theirs[i]);
     return at < 0 ? 0 : (theirs[at] ?? 0) - (ours[at] ?? 0);
   });
-}
-
-/**
- * Why a result may be too high: what the trainer saw, steps that are too short, and what others of the same checkpoint
- * say against it.
- */
-export function warningsOf(evaluation: Evaluation, others: readonly Evaluation[]): string[] {
-  const mark = 'warn: ';
-  const told = evaluation.log.filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length));
-  const short = shortSteps(evaluation.record?.attack ?? {});
-  // An evaluation that was resumed has told some of them twice.
-  return [...new Set([...told, ...(short === undefined ? [] : [short]), ...contradictions(evaluation, others)])];
 }
 
 /**

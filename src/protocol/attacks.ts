@@ -227,6 +227,14 @@ export const autoattackParts: Record<AutoattackVersion, readonly (readonly [Auto
 };
 export const randEotSteps = 20;
 
+/** What AutoAttack consists of as a record names it; nothing for other attacks and versions that are not known here. */
+export function autoattackPartsOf(
+  attack: { name: string; version?: unknown } | undefined,
+): readonly (readonly [AutoattackPart, number])[] {
+  const version = autoattackVersions.find((known) => known === attack?.version);
+  return attack?.name === 'autoattack' && version !== undefined ? autoattackParts[version] : [];
+}
+
 /** How an attack is called in the interface. */
 export const attackTitles: Record<AttackName, string> = {
   fgsm: 'FGSM',
@@ -241,3 +249,25 @@ export const attackTitles: Record<AttackName, string> = {
   'multi-targeted': 'MultiTargeted',
   autoattack: 'AutoAttack',
 };
+
+/**
+ * How strong attacks are, from the weakest to the strongest: with the same ball and images each leaves at most as much as
+ * those that it is said to beat (facts 4.4). AutoAttack beats what its parts are and beat.
+ */
+export const attacksBeaten: Record<Exclude<AttackName, 'autoattack'>, readonly AttackName[]> = {
+  fgsm: [],
+  square: [],
+  fab: [],
+  pgd20: ['fgsm'],
+  pgd: ['fgsm'],
+  'multi-targeted': ['fgsm'],
+  'apgd-dlr': ['fgsm'],
+  'apgd-ce': ['fgsm', 'pgd20', 'pgd'],
+  'fab-t': ['fgsm', 'fab'],
+  'apgd-t': ['fgsm', 'pgd20', 'pgd', 'multi-targeted', 'apgd-dlr'],
+};
+
+/** A rank by which attacks are sorted, the strongest has the highest; −1 for none and for those of newer versions. */
+export function strengthOf(name: string): number {
+  return [...Object.keys(attacksBeaten), 'autoattack'].indexOf(name);
+}

@@ -47,6 +47,9 @@ export const evaluationRecordSchema = z.looseObject({
 });
 export type EvaluationRecord = z.output<typeof evaluationRecordSchema>;
 
+/** The columns of `samples.csv`: numbers but for the attack that fooled an image. */
+export const sampleColumns = ['index', 'label', 'prediction', 'perturbed_prediction', 'fooled_by', 'attacks'] as const;
+
 /** The folder of all evaluations, and file names inside the folder of one. */
 export const evaluationsFolder = 'evaluations';
 export const evaluationFiles = {

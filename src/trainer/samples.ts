@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { writeAtomic } from '../formats/atomicFile';
 import { decodeSafetensors, encodeSafetensors, type Tensor } from '../formats/safetensors';
-import type { Counts } from '../protocol/evaluation';
+import { sampleColumns, type Counts } from '../protocol/evaluation';
 import { Problem } from './problem';
 import { isRobust, type Sample, type StoppedUnit } from './robustness';
 
-const head = 'index,label,prediction,perturbed_prediction,fooled_by,attacks';
+const head = sampleColumns.join(',');
 
 /** Writes a row for each image, whole or not at all. */
 export async function writeSamples(file: string, samples: readonly Sample[]): Promise<void> {

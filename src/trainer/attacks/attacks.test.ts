@@ -352,6 +352,21 @@ describe('AutoAttack', () => {
     expect(made(version, 10)).toEqual(attempts);
   });
 
+  it('begins with what APGD-CE does by itself: it never leaves more', async () => {
+    const { images, labels } = await grey(40);
+    const pixels = (rows: readonly number[]) =>
+      Float32Array.from(rows.flatMap((row) => [...images.subarray(row * size, (row + 1) * size)]));
+    const fooled = async (name: 'apgd-ce' | 'autoattack') => {
+      const samples = await naturalSamples(victimOf(), { labels, pixels });
+      const [part] = createAttack(attackSchema.parse({ name, epsilon: 0.05, seed: 4 }), classes);
+      await attackSamples(victimOf(), part ? [part] : [], 4, { labels, pixels }, samples);
+      return samples;
+    };
+    const alone = await fooled('apgd-ce');
+    expect(new Set(alone.map(({ fooledBy }) => fooledBy))).toEqual(new Set(['apgd-ce', '']));
+    expect(await fooled('autoattack')).toEqual(alone);
+  });
+
   it('has no more targets than there are other classes', () => {
     expect(made('standard', 4)).toEqual([
       ['apgd-ce', 1],
