@@ -56,23 +56,23 @@ function withWeights(value: number): string {
   return file;
 }
 
+/** What an earlier call has recorded, if there was one. */
+function recordedFingerprint(folder: string): string | null {
+  const file = join(folder, 'evaluation.json');
+  return existsSync(file) ? evaluationRecordSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).fingerprint : null;
+}
+
 /** @param stopAt after how many questions a stop is asked for */
 async function evaluate(
   id: string,
   attack: object,
-  {
-    stopAt = Infinity,
-    limit = 300,
-    given = config,
-    images = dataSet,
-    of = checkpoint,
-    fingerprint = null as string | null,
-  } = {},
+  { stopAt = Infinity, limit = 300, given = config, images = dataSet, of = checkpoint } = {},
 ) {
   const folder = join(place, 'evaluations', id);
   mkdirSync(folder, { recursive: true });
   const events: RunEvent[] = [];
   let asked = 0;
+  const fingerprint = recordedFingerprint(folder);
   const request = { version: 1, id, checkpoint: relative(place, of), step: 36, epoch: 3, fingerprint, data: {}, limit };
   const status = await evaluateCheckpoint({
     folder,
@@ -200,15 +200,19 @@ describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
     copyFileSync(checkpoint, of);
     const first = await evaluate('replaced', pgd, { of, stopAt: 60 });
     expect(first.record.fingerprint).toMatch(/^[0-9a-f]{64}$/);
-    const { fingerprint } = first.record;
     copyFileSync(withWeights(0.5), of);
     const before = first.samples();
-    await expect(evaluate('replaced', pgd, { of, fingerprint })).rejects.toThrow(
+    await expect(evaluate('replaced', pgd, { of })).rejects.toThrow(
       /best\.safetensors was replaced since this evaluation was asked for\. Evaluate the checkpoint anew/,
     );
     expect(first.samples()).toBe(before);
     copyFileSync(checkpoint, of);
-    expect((await evaluate('replaced', pgd, { of, fingerprint })).status).toBe('completed');
+    const file = join(place, 'evaluations', 'replaced', 'evaluation.json');
+    const record = readFileSync(file, 'utf8');
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(record), fingerprint: undefined }));
+    await expect(evaluate('replaced', pgd, { of })).rejects.toThrow(/was begun by an older version/);
+    writeFileSync(file, record);
+    expect((await evaluate('replaced', pgd, { of })).status).toBe('completed');
   });
 
   it('refuses to go on with rows that somebody has changed', async () => {

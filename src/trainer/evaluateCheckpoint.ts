@@ -78,6 +78,11 @@ export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Prom
   const victim = openVictim(evaluation, content);
   const file = join(folder, evaluationFiles.samples);
   const known = await readSamples(file, subject.labels.length);
+  if (known && asked === null) {
+    throw new Problem(
+      `${folder} was begun by an older version, which did not note which file it is of. Evaluate the checkpoint anew.`,
+    );
+  }
 
   const record: EvaluationRecord = {
     ...evaluation.record,
