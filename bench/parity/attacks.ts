@@ -164,11 +164,13 @@ async function squareRobust(
   { epsilon, square: { queries } }: z.output<typeof apgdSchema>,
   seed: number,
 ): Promise<number> {
-  const attack = square({ name: 'square', norm: 'linf', epsilon, seed, queries, initialShare: 0.8, restarts: 1 });
+  const options = { name: 'square', norm: 'linf', epsilon, seed, queries, initialShare: 0.8, restarts: 1 } as const;
+  const [part] = square(options).parts(victim.classes);
+  if (!part) throw new Error('unreachable');
   const natural = right(await victim.logits(points.images), points);
   const rows = Array.from(natural.keys()).filter((row) => natural[row] === 1);
   const left = pointsAt(points, rows, 64);
-  const perturbed = await attack(victim, left, new NumpyRandom(seed));
+  const perturbed = await part.attack(victim, left, new NumpyRandom(seed));
   return right(await victim.logits(perturbed), left).filter((flag) => flag === 1).length;
 }
 

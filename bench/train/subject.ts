@@ -52,7 +52,7 @@ function prepare(
   }
   if (what === 'pgd') {
     const victim = createVictim(model, { shape, classes }, compile, () => Promise.resolve());
-    const [part] = createAttack(attackSchema.parse({ name: 'pgd20' }));
+    const [part] = createAttack(attackSchema.parse({ name: 'pgd20' }), classes);
     return () => part?.attack(victim, { images: pixels, labels }, random);
   }
   const program = compile(({ x }: { x: tf.Tensor }) => ({ out: model.forward(x as tf.Tensor4D, 'eval') }));

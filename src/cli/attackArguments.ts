@@ -16,6 +16,12 @@ export interface AttackArguments {
   set: string[];
 }
 
+/** What is no option of the attack, or is what the result is reported under. */
+const saidElsewhere = new Map([
+  ['name', '--attack'],
+  ['limit', '--limit'],
+]);
+
 /** A number, or a fraction such as 8/255. @throws UsageError */
 export function numeric(text: string): number {
   const [, numerator, denominator] = /^([^/]+)\/([^/]+)$/.exec(text) ?? [];
@@ -39,7 +45,10 @@ export function attacksOf({ attack: name, set, epsilon, steps, ...others }: Atta
   const { norm, stepSize, restarts, seed } = others;
   const more = set.map((setting) => {
     const at = setting.indexOf('=');
-    return [setting.slice(0, at), jsonOrText(setting.slice(at + 1))] as const;
+    const option = setting.slice(0, at);
+    const flag = saidElsewhere.get(option);
+    if (flag !== undefined) throw new UsageError(`--set ${setting}: use ${flag}`);
+    return [option, jsonOrText(setting.slice(at + 1))] as const;
   });
   const made = (epsilon: number | undefined, steps: number | undefined) => {
     const given = Object.entries({ epsilon, norm, steps, stepSize, restarts, seed }).filter(

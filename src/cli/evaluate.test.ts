@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPrograms } from '../../test/faults/programs';
 import { encodeSafetensors } from '../formats/safetensors';
+import { evaluationAttackSchema } from '../protocol/evaluation';
 import { attacksOf, numeric } from './attackArguments';
 
 describe('the attack on a command line', () => {
@@ -26,6 +27,12 @@ describe('the attack on a command line', () => {
     expect(() => attacksOf({ attack: 'square', steps: [5], set: [] })).toThrow(/--attack square: .*steps/);
     expect(() => attacksOf({ attack: 'pgd200', set: [] })).toThrow(/no attack pgd200. Choose one of none, fgsm/);
     expect(() => attacksOf({ attack: 'pgd20', set: ['restarts'] })).toThrow(/expected option=value/);
+    // The result would stand under another name, or be of other images than it says.
+    expect(() => attacksOf({ attack: 'fgsm', set: ['name=autoattack'] })).toThrow(
+      '--set name=autoattack: use --attack',
+    );
+    expect(() => attacksOf({ attack: 'pgd20', set: ['limit=10'] })).toThrow('--set limit=10: use --limit');
+    expect(evaluationAttackSchema.safeParse({ name: 'pgd20', limit: 10 }).success).toBe(false);
   });
 });
 
@@ -38,6 +45,8 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
     tools = await buildPrograms();
     place = mkdtempSync(join(tmpdir(), 'sat-evaluate-cli-'));
     mkdirSync(join(run(), 'checkpoints'), { recursive: true });
+    const record = { version: 1, id: 'one', created: '2026-01-01T00:00:00Z', config: {} };
+    writeFileSync(join(run(), 'run.json'), JSON.stringify(record));
     const metadata = { step: '12', epoch: '10', config: JSON.stringify({ data: { name: 'digits' } }) };
     for (const name of ['epoch-9', 'epoch-10'])
       writeFileSync(join(run(), 'checkpoints', `${name}.safetensors`), encodeSafetensors(new Map(), metadata));
@@ -47,9 +56,11 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
     rmSync(place, { recursive: true, force: true });
   });
 
+  /** @param checkpoint a name, or a path */
   const evaluate = (checkpoint: string, ...args: string[]) =>
     new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
-      const file = join(run(), 'checkpoints', `${checkpoint}.safetensors`);
+      const named = join(run(), 'checkpoints', `${checkpoint}.safetensors`);
+      const file = checkpoint.includes('/') ? checkpoint : named;
       const child = execFile(
         tools.node,
         [join(tools.dist, 'sat.js'), 'evaluate', file, ...args],
@@ -60,7 +71,9 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
 
   it('evaluates each ε, in a folder of its own, and none of them twice', async () => {
     const first = await evaluate('epoch-10', '--epsilon', '0,0.1,51/255');
-    expect(first).toMatchObject({ code: 0, stderr: '' });
+    // A line that is no warning, once for all of them.
+    const stderr = 'note: PGD-20 alone overestimates robustness: report AutoAttack beside it.\n';
+    expect(first).toMatchObject({ code: 0, stderr });
     const rows = first.stdout
       .trimEnd()
       .split('\n')
@@ -75,6 +88,48 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
     const second = await evaluate('epoch-10', '--epsilon', '0.1,0.3', '--json');
     expect((JSON.parse(second.stdout) as { evaluations: unknown[] }).evaluations).toHaveLength(2);
     expect(readdirSync(join(run(), 'evaluations'))).toHaveLength(4);
+  });
+
+  it('warns of steps that are too short, once for all checkpoints', async () => {
+    const short = ['--epsilon', '0.3', '--step-size', '0.003'];
+    const runs = join(place, 'sat-runs');
+    expect((await evaluate(run(), ...short, '--checkpoints', '9-10', '--runs', runs)).stderr).toMatch(
+      /^warning: 20 steps of 0\.003 cannot cross a ball of ε 0\.3: [^\n]+\nnote: [^\n]+\n$/,
+    );
+  });
+
+  it('says which runtimes and devices there are', async () => {
+    for (const option of ['--runtime', '--device']) {
+      const { code, stderr } = await evaluate('epoch-9', option, 'abacus');
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/'abacus' is invalid\. Allowed choices are auto, /);
+    }
+  });
+
+  it('records what it is to compute with and where the data are', async () => {
+    const { stdout } = await evaluate('epoch-9', '--attack', 'fgsm', '--device', 'cpu', '--root', 'images', '--json');
+    const [record] = (JSON.parse(stdout) as { evaluations: object[] }).evaluations;
+    expect(record).toMatchObject({ device: 'cpu', data: { name: 'digits', root: join(place, 'images') } });
+    const elsewhere = await evaluate('epoch-9', '--attack', 'fgsm', '--json');
+    const [other] = (JSON.parse(elsewhere.stdout) as { evaluations: object[] }).evaluations;
+    expect(other).toMatchObject({ device: 'auto', data: { name: 'digits' } });
+  });
+
+  it('says what is not kept of a range, and evaluates nothing twice', async () => {
+    const runs = join(place, 'sat-runs');
+    const which = ['--checkpoints', '1-10,10', '--attack', 'apgd-ce', '--epsilon', '0.5,1/2', '--runs', runs];
+    const { stdout, stderr, code } = await evaluate(run(), ...which);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '1-10: 2 of 10 epochs are kept.\n' });
+    expect(stdout.trimEnd().split('\n')).toHaveLength(3);
+  });
+
+  it('says in JSON why an evaluation failed', async () => {
+    const { stdout, code } = await evaluate('epoch-9', '--attack', 'apgd-t', '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      evaluations: [],
+      unfinished: { status: 'failed', reason: 'APGD-T needs 4 classes', attack: { name: 'apgd-t' } },
+    });
   });
 
   it('has no column for what is the same everywhere', async () => {

@@ -2,10 +2,9 @@ import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import {
   checkpointsOf,
-  contradictions,
   evaluationsBeside,
   prepareEvaluation,
   shareInterval,
@@ -14,8 +13,10 @@ import {
   type Evaluation,
 } from '../lab/evaluate';
 import { formatDuration } from '../lab/format';
+import { shareWords } from '../lab/robustness';
 import { findRun } from '../lab/store';
-import type { EvaluationAttack } from '../protocol/evaluation';
+import { noteOf, warningsOf } from '../lab/warnings';
+import { deviceNames, runtimeNames, type EvaluationAttack, type EvaluationRecord } from '../protocol/evaluation';
 import { exitCodes } from '../protocol/run';
 import { attacksOf, numbers, numeric, type AttackArguments } from './attackArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
@@ -25,7 +26,9 @@ interface EvaluateOptions extends CommonOptions, AttackArguments {
   checkpoints: string;
   limit?: number;
   saveImages?: boolean;
-  runtime?: 'auto' | 'tensorflow' | 'wasm';
+  runtime?: EvaluationRecord['runtime'];
+  device?: EvaluationRecord['device'];
+  root?: string;
 }
 
 export function evaluateCommand(): Command {
@@ -37,7 +40,7 @@ export function evaluateCommand(): Command {
     .option('--epsilon <x,…>', 'radius of the ball, in pixels of [0, 1], such as 8/255; several: each of them', numbers)
     .option('--norm <name>', 'linf or l2')
     .option('--steps <n,…>', 'steps of the attack; several: each of them', numbers)
-    .option('--step-size <x>', 'size of a step', numeric)
+    .option('--step-size <x>', 'size of a step; left out: 0.003, longer where that cannot cross the ball', numeric)
     .option('--restarts <n>', 'random restarts', numeric)
     .option('--seed <n>', 'seed of the attack', numeric)
     .option(
@@ -48,7 +51,9 @@ export function evaluateCommand(): Command {
     )
     .option('--limit <n>', 'the first n test images only', numeric)
     .option('--save-images', 'keep the perturbed images')
-    .option('--runtime <name>', 'auto, tensorflow or wasm')
+    .addOption(new Option('--runtime <name>', 'what computes').choices(runtimeNames))
+    .addOption(new Option('--device <name>', 'where; gpu refuses to compute anywhere else').choices(deviceNames))
+    .option('--root <folder>', 'the data set’s files, where they are not where the run found them')
     .action(async (reference: string, options: EvaluateOptions) => {
       const attacks = attacksOf(options);
       const { limit } = options;
@@ -66,9 +71,11 @@ async function checkpointsMeant(reference: string, options: EvaluateOptions): Pr
     return [file];
   }
   const run = await findRun(runsFolder(options), reference);
-  return checkpointsOf(run.folder, options.checkpoints).catch((error: unknown) => {
+  const { files, notes } = await checkpointsOf(run.folder, options.checkpoints).catch((error: unknown) => {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   });
+  for (const note of notes) print.note(note);
+  return files;
 }
 
 /** Evaluates one checkpoint after the other, each under one attack after the other. @returns the exit code */
@@ -77,21 +84,38 @@ async function evaluateAll(
   attacks: readonly EvaluationAttack[],
   options: EvaluateOptions,
 ): Promise<number> {
-  const { limit, saveImages, runtime, json } = options;
+  const { limit, saveImages, runtime, device, json } = options;
+  const root = options.root === undefined ? undefined : resolve(options.root);
   const done: Evaluation[] = [];
+  let unfinished: Evaluation | undefined;
   let code: number = exitCodes.done;
   for (const [checkpoint, attack] of checkpoints.flatMap((file) => attacks.map((one) => [file, one] as const))) {
-    const evaluation = await prepareEvaluation({ checkpoint, attack, limit, saveImages: saveImages ?? false, runtime });
+    const request = { checkpoint, attack, limit, saveImages: saveImages ?? false, runtime, device, root };
+    const evaluation = await prepareEvaluation(request);
+    // One ε twice, or a checkpoint under two names.
+    if (done.some(({ id }) => id === evaluation.id)) continue;
     if (evaluation.status !== 'completed') code = await follow(evaluation, json ?? false);
-    if (code !== exitCodes.done) break;
+    if (code !== exitCodes.done) {
+      unfinished = evaluation;
+      break;
+    }
     done.push(evaluation);
   }
-  const warnings = (await Promise.all(done.map(warningsOf))).flat();
+  // Evaluations of one attack say much the same.
+  const [warnings, notes] = [new Set<string>(), new Set<string>()];
+  for (const evaluation of done) {
+    const others = await evaluationsBeside(evaluation.checkpoint);
+    for (const warning of warningsOf(evaluation, others)) warnings.add(warning);
+    const note = noteOf(evaluation, others);
+    if (note !== undefined) notes.add(note);
+  }
   if (json) {
     print.json({
       version: 1,
-      evaluations: done.map(({ id, folder, record }) => ({ id, folder, ...record })),
-      warnings,
+      evaluations: done.map(described),
+      warnings: [...warnings],
+      notes: [...notes],
+      ...(unfinished ? { unfinished: { ...described(unfinished), ...endOf(unfinished) } } : {}),
     });
     return code;
   }
@@ -106,12 +130,17 @@ async function evaluateAll(
     );
   }
   for (const warning of warnings) print.note(`warning: ${warning}`);
+  for (const note of notes) print.note(`note: ${note}`);
   return code;
 }
 
-async function warningsOf(evaluation: Evaluation): Promise<string[]> {
-  const told = evaluation.log.filter((line) => line.startsWith('warn: ')).map((line) => line.slice('warn: '.length));
-  return [...told, ...contradictions(evaluation, await evaluationsBeside(evaluation.checkpoint))];
+function described({ id, folder, record }: Evaluation) {
+  return { id, folder, ...record };
+}
+
+/** How an evaluation ended, and why where that is known. */
+function endOf({ status, statusNote }: Evaluation) {
+  return { status, ...(statusNote === undefined ? {} : { reason: statusNote }) };
 }
 
 function row({ record }: Evaluation, varied: readonly string[]): string[] {
@@ -170,12 +199,11 @@ function progressBar(evaluation: Evaluation) {
   bar.start(1, 0, { left: '', accuracy: '' });
   return {
     update: () => {
-      const { progress, metrics } = evaluation;
-      const [share] = Object.entries(metrics).at(-1)?.slice(1) ?? [];
+      const { progress, robust } = evaluation;
       bar.setTotal(progress.batches ?? 1);
       bar.update(progress.batch, {
         left: progress.secondsLeft === undefined ? '' : `${formatDuration(progress.secondsLeft)} left`,
-        accuracy: typeof share === 'number' ? `${percent(share)} so far` : '',
+        accuracy: robust ? `${shareWords(robust)} so far` : '',
       });
     },
     stop: () => bar.stop(),

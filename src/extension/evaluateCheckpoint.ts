@@ -3,11 +3,11 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import * as vscode from 'vscode';
-import { prepareEvaluation, startEvaluation, stopEvaluation, type Evaluation } from '../lab/evaluate';
+import { isLimitedTo, prepareEvaluation, startEvaluation, stopEvaluation, type Evaluation } from '../lab/evaluate';
 import { formatDuration } from '../lab/format';
 import { attackTitle, countWords, resultWords, shareWords } from '../lab/robustness';
 import type { Run, RunCheckpoint } from '../lab/run';
-import { attackSchema, attackTitles, type AttackName } from '../protocol/attacks';
+import { attackDescriptions, attackTitles, type AttackName } from '../protocol/attacks';
 import { evaluationAttackSchema, type EvaluationAttack } from '../protocol/evaluation';
 import type { Lab } from './lab';
 import { lastEvaluationChoices, rememberEvaluationChoices, type EvaluationChoices } from './memory';
@@ -229,7 +229,7 @@ function keptCheckpoints(run: Run): RunCheckpoint[] {
 }
 
 function attackStep(last: EvaluationChoices): Question<Answers['attack']> {
-  const described = new Map(attackSchema.options.map((schema) => [schema.shape.name.value, schema.description ?? '']));
+  const described = attackDescriptions();
   const names = Object.keys(attackTitles) as AttackName[];
   const usual: AttackName[] = ['pgd20', 'autoattack', 'fgsm', 'apgd-ce'];
   const items: Choice<Answers['attack']>[] = [...new Set([...usual, ...names])].map((name) => ({
@@ -306,8 +306,8 @@ function knownWords({ targets, attack, epsilon }: Answers, limit: number): strin
   const [first] = attacks;
   if (!target || !first) return [];
   if (targets.length === 1 && attacks.length === 1) {
-    const same = target.run.evaluationsOf(target.checkpoint).find(({ record }) => {
-      return record && (record.limit ?? 0) === limit && isDeepStrictEqual(record.attack, first);
+    const same = target.run.evaluationsOf(target.checkpoint).find((evaluation) => {
+      return isLimitedTo(evaluation, limit === 0 ? null : limit) && isDeepStrictEqual(evaluation.record?.attack, first);
     });
     if (same?.status === 'completed') return [vscode.l10n.t('done: {0}', resultWords(same))];
     if (same?.status === 'running') return [vscode.l10n.t('at work')];

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { Evaluation } from '../lab/evaluate';
-import { resultWords, warningsOf } from '../lab/robustness';
+import { resultWords } from '../lab/robustness';
+import { warningsOf } from '../lab/warnings';
 import type { Run } from '../lab/run';
 import type { RunStatus } from '../protocol/run';
 import { headlineWords, stateWords } from './describe';

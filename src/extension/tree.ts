@@ -3,10 +3,11 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { Evaluation } from '../lab/evaluate';
 import { formatDuration, formatMetric, metricWords } from '../lab/format';
-import { attackSettings, attackTitle, countWords, resultWords, strongestFirst, warningsOf } from '../lab/robustness';
+import { attackSettings, attackTitle, countWords, resultWords, strongestFirst } from '../lab/robustness';
 import type { Run, RunCheckpoint } from '../lab/run';
 import { sweepProgress } from '../lab/sweep';
 import { escapeMarkdown } from '../lab/sweepTable';
+import { noteOf, warningsOf } from '../lab/warnings';
 import type { RunStatus } from '../protocol/run';
 import { bestWords, groupOf, headlineWords, labelsByRun, stateWords } from './describe';
 import { doneShare, progressWords } from './evaluateCheckpoint';
@@ -271,7 +272,7 @@ function evaluationItem({ run, checkpoint, evaluation }: EvaluationNode): vscode
   item.accessibilityInformation = { label: spoken.join(', ') };
   const tooltip = evaluationTable([evaluation]);
   if (statusNote) tooltip.appendMarkdown('\n\n').appendText(`${status}: ${statusNote}`);
-  item.tooltip = withWarnings(tooltip, warnings);
+  item.tooltip = withNotes(withWarnings(tooltip, warnings), [noteOf(evaluation, siblings)]);
   return item;
 }
 
@@ -279,7 +280,7 @@ function titleOf({ record }: Evaluation): string {
   return attackTitle(record?.attack ?? { name: '' });
 }
 
-/** "41.2 % ± 1.4 (1,000)", "34 % · 41.3 % ± 2.1 so far · 3 min left", "stopped at 34 %". */
+/** "41.2 % ± 3.0 of 1,000", "34 % · 41.3 % ± 2.1 so far · 3 min left", "stopped at 34 %". */
 function evaluationWords(evaluation: Evaluation): string {
   const { status } = evaluation;
   switch (status) {
@@ -301,7 +302,8 @@ function checkpointTooltip({ path }: RunCheckpoint, evaluations: readonly Evalua
   if (complete.length === 0) return new vscode.MarkdownString().appendText(path);
   const text = evaluationTable(complete);
   const warnings = complete.flatMap((evaluation) => warningsOf(evaluation, complete));
-  return withWarnings(text, [...new Set(warnings)])
+  const notes = complete.map((evaluation) => noteOf(evaluation, complete));
+  return withNotes(withWarnings(text, [...new Set(warnings)]), notes)
     .appendMarkdown('\n\n')
     .appendText(path);
 }
@@ -338,6 +340,11 @@ function evaluationTable(evaluations: readonly Evaluation[]): vscode.MarkdownStr
 function withWarnings(text: vscode.MarkdownString, warnings: readonly string[]): vscode.MarkdownString {
   for (const warning of warnings.slice(0, warningsShown))
     text.appendMarkdown(`\n\n$(warning) ${escapeMarkdown(warning)}`);
+  return text;
+}
+
+function withNotes(text: vscode.MarkdownString, notes: readonly (string | undefined)[]): vscode.MarkdownString {
+  for (const note of new Set(notes)) if (note !== undefined) text.appendMarkdown(`\n\n${escapeMarkdown(note)}`);
   return text;
 }
 

@@ -423,6 +423,13 @@ describe('the hash of a cell', () => {
     expect((await cell({ epochs: 40, method: { name: 'sat', alpha: 0.9 } })).hash).toBe((await cell({})).hash);
   });
 
+  it('knows an attack by the step size that it takes, given or not', async () => {
+    const hash = async (attack: object) => (await cell({ evaluate: { attacks: [{ name: 'pgd20', ...attack }] } })).hash;
+    expect(await hash({})).toBe(await hash({ stepSize: 0.003 }));
+    expect(await hash({ epsilon: 0.1 })).toBe(await hash({ epsilon: 0.1, stepSize: 0.0125 }));
+    expect(await hash({ epsilon: 0.1 })).not.toBe(await hash({ epsilon: 0.1, stepSize: 0.003 }));
+  });
+
   it('changes with anything else', async () => {
     const hashes = await Promise.all(
       [{}, { seed: 1 }, { method: { name: 'erm' } }, { data: { name: 'digits', limit: 5 } }].map((content) =>

@@ -2,9 +2,19 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeSafetensors } from '../formats/safetensors';
+import { formatEvent } from '../protocol/events';
+import { encodeSafetensors, type Tensor } from '../formats/safetensors';
 import { attackSchema } from '../protocol/attacks';
-import { checkpointsOf, contradictions, evaluationsBeside, prepareEvaluation, shareInterval } from './evaluate';
+import type { EvaluationRecord } from '../protocol/evaluation';
+import {
+  checkpointsOf,
+  evaluationsBeside,
+  ofPresentFiles,
+  prepareEvaluation,
+  shareInterval,
+  type Evaluation,
+} from './evaluate';
+import { Run } from './run';
 
 let run: string;
 beforeEach(() => {
@@ -13,12 +23,22 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(run, { recursive: true, force: true }));
 
-function checkpoint(name: string, step = 120): string {
+/** @param weight what tells it from others of its step */
+function checkpoint(name: string, step = 120, weight = 0): string {
   const file = join(run, 'checkpoints', `${name}.safetensors`);
   const config = JSON.stringify({ data: { name: 'digits' } });
-  writeFileSync(file, encodeSafetensors(new Map(), { step: String(step), epoch: '10', config }));
+  const weights: Tensor = { dtype: 'F32', shape: [1], data: Float32Array.of(weight) };
+  writeFileSync(file, encodeSafetensors(new Map([['w', weights]]), { step: String(step), epoch: '10', config }));
   return file;
 }
+
+/** Changes what an evaluation's record says. */
+async function recorded(evaluation: Evaluation, changes: Partial<EvaluationRecord>): Promise<Evaluation> {
+  writeFileSync(join(evaluation.folder, 'evaluation.json'), JSON.stringify({ ...evaluation.record, ...changes }));
+  await evaluation.refresh();
+  return evaluation;
+}
+const counts = { total: 100, correct: 90, robust: 50 };
 
 const pgd20 = (epsilon = 0.031) => attackSchema.parse({ name: 'pgd20', epsilon });
 
@@ -48,6 +68,64 @@ describe('an evaluation', () => {
     expect(await evaluationsBeside(file)).toHaveLength(4);
   });
 
+  it('is of the file that keeps its name where `latest` is another name for it', async () => {
+    const asked = async (name: string) => {
+      const { record } = await prepareEvaluation({ checkpoint: checkpoint(name, 120, 1), attack: pgd20() });
+      return record?.checkpoint;
+    };
+    expect(await asked('latest')).toBe('checkpoints/latest.safetensors');
+    checkpoint('epoch-10', 120, 2);
+    expect(await asked('latest')).toBe('checkpoints/latest.safetensors');
+    checkpoint('step-120', 120, 1);
+    expect(await asked('latest')).toBe('checkpoints/step-120.safetensors');
+    checkpoint('epoch-10', 120, 1);
+    expect(await asked('latest')).toBe('checkpoints/epoch-10.safetensors');
+    expect(await asked('best')).toBe('checkpoints/best.safetensors');
+  });
+
+  it('of all images answers a limit that the set does not reach', async () => {
+    const file = checkpoint('epoch-10');
+    const ask = async (limit?: number) => (await prepareEvaluation({ checkpoint: file, attack: pgd20(), limit })).id;
+    const whole = await prepareEvaluation({ checkpoint: file, attack: pgd20() });
+    expect(await ask(1000)).not.toBe(whole.id);
+    // Begun: it tells how many images there are.
+    const about = { a: { images: 360, epsilon: 0.031, norm: 'linf' } };
+    const told = { event: 'metrics', step: 0, values: {}, about } as const;
+    writeFileSync(join(whole.folder, 'events.ndjson'), formatEvent(told));
+    for (const evaluation of await evaluationsBeside(file)) {
+      if (evaluation.id !== whole.id) rmSync(evaluation.folder, { recursive: true });
+    }
+    expect([await ask(), await ask(360), await ask(1000)]).toEqual([whole.id, whole.id, whole.id]);
+    expect(await ask(359)).not.toBe(whole.id);
+    // As an older version recorded a limit beyond the set.
+    await recorded(whole, { limit: 500, counts: { total: 360, correct: 300, robust: 200 } });
+    expect([await ask(), await ask(360), await ask(1000)]).toEqual([whole.id, whole.id, whole.id]);
+  });
+
+  it('is not of a file that has replaced the one it was made for', async () => {
+    const ask = (weight: number) => prepareEvaluation({ checkpoint: checkpoint('best', 120, weight), attack: pgd20() });
+    const first = await recorded(await ask(1), { counts });
+    expect((await ask(1)).id).toBe(first.id);
+    const second = await ask(2);
+    expect(second.id).not.toBe(first.id);
+    expect(ofPresentFiles([first, second])).toEqual([second]);
+    const of = new Run(run);
+    await of.refresh();
+    expect(of.evaluationsOf({ path: second.checkpoint, step: 120 }).map(({ id }) => id)).toEqual([second.id]);
+    expect([...of.drawnSeries.keys()]).toEqual([]);
+    await recorded(second, { counts: { ...counts, robust: 20 } });
+    await of.refresh();
+    expect([...of.drawnSeries.values()].map(({ values }) => [...values])).toEqual([[0.2]]);
+  });
+
+  it('of an older version, which did not look at the file’s content, is known when it is complete', async () => {
+    const ask = () => prepareEvaluation({ checkpoint: checkpoint('best'), attack: pgd20() });
+    const older = await recorded(await ask(), { fingerprint: null, counts });
+    expect((await ask()).id).toBe(older.id);
+    await recorded(older, { fingerprint: null, counts: null });
+    expect((await ask()).id).not.toBe(older.id);
+  });
+
   it('of a file that is no checkpoint is refused in words', async () => {
     const file = join(run, 'checkpoints', 'other.safetensors');
     writeFileSync(file, encodeSafetensors(new Map(), {}));
@@ -55,43 +133,19 @@ describe('an evaluation', () => {
       'is not a checkpoint of SAT Lab (its header has no configuration)',
     );
   });
-
-  it('is compared with stronger and weaker attacks', async () => {
-    const file = checkpoint('epoch-10');
-    const counted = async (attack: Parameters<typeof prepareEvaluation>[0]['attack'], robust: number) => {
-      const evaluation = await prepareEvaluation({ checkpoint: file, attack });
-      const record = { ...evaluation.record!, counts: { total: 1000, correct: 900, robust } };
-      writeFileSync(join(evaluation.folder, 'evaluation.json'), JSON.stringify(record));
-      await evaluation.refresh();
-      return evaluation;
-    };
-    const weak = await counted(pgd20(), 500);
-    await counted(attackSchema.parse({ name: 'autoattack', epsilon: 0.05 }), 600);
-    expect(contradictions(weak, await evaluationsBeside(file))).toEqual([]);
-    await counted(attackSchema.parse({ name: 'apgd-ce' }), 503);
-    expect(contradictions(weak, await evaluationsBeside(file))).toEqual([]);
-    await counted(attackSchema.parse({ name: 'autoattack' }), 520);
-    expect(contradictions(weak, await evaluationsBeside(file))).toEqual([
-      expect.stringMatching(/autoattack leaves 52\.0 % and the weaker pgd20 only 50\.0 %/),
-    ]);
-    await counted(pgd20(0.02), 480);
-    await counted(attackSchema.parse({ name: 'pgd20', steps: 100 }), 510);
-    expect(contradictions(weak, await evaluationsBeside(file)).slice(1)).toEqual([
-      expect.stringMatching(/ε 0\.031 and 20 steps leaves 50\.0 % and the weaker pgd20 with ε 0\.02 .* only 48\.0 %/),
-      expect.stringMatching(/ε 0\.031 and 100 steps leaves 51\.0 % and the weaker .* and 20 steps only 50\.0 %/),
-    ]);
-  });
 });
 
 describe('checkpoints of a run', () => {
   it('are meant by name or by epochs', async () => {
     for (const name of ['epoch-2', 'epoch-10', 'epoch-9', 'best', 'latest']) checkpoint(name);
     const named = async (which: string) =>
-      (await checkpointsOf(run, which)).map((file) => file.slice(join(run, 'checkpoints', '/').length, -12));
+      (await checkpointsOf(run, which)).files.map((file) => file.slice(join(run, 'checkpoints', '/').length, -12));
     expect(await named('latest')).toEqual(['latest']);
     expect(await named('2-9')).toEqual(['epoch-2', 'epoch-9']);
     expect(await named('1-100')).toEqual(['epoch-2', 'epoch-9', 'epoch-10']);
     expect(await named('best, 10,10')).toEqual(['best', 'epoch-10']);
+    expect((await checkpointsOf(run, '1-100, 9-10, best')).notes).toEqual(['1-100: 3 of 100 epochs are kept.']);
+    await expect(named('best, 3-1')).rejects.toThrow('The range 3-1 is reversed. Say 1-3.');
     await expect(named('latest, 71-100')).rejects.toThrow(/no checkpoint 71-100 /);
     await expect(named('71-100')).rejects.toThrow(/no checkpoint 71-100 .*There are best, epoch-10, epoch-2/);
   });
@@ -104,5 +158,9 @@ describe('the interval of a share', () => {
     expect(round(shareInterval(50, 100))).toEqual([0.4038, 0.5962]);
     expect(round(shareInterval(0, 10))).toEqual([0, 0.2775]);
     expect(round(shareInterval(10, 10))).toEqual([0.7225, 1]);
+    for (let n = 1; n <= 1000; n += 1) {
+      expect(Math.min(...shareInterval(0, n), 0)).toBe(0);
+      expect(Math.max(...shareInterval(n, n), 1)).toBe(1);
+    }
   });
 });

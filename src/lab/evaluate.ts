@@ -1,15 +1,22 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { writeAtomic } from '../formats/atomicFile';
+import { fileFingerprint } from '../formats/fingerprint';
 import { readSafetensorsHeader } from '../formats/safetensors';
 import type { EvaluationAttack, EvaluationRecord } from '../protocol/evaluation';
-import { evaluationFiles, evaluationRecordSchema, evaluationsFolder, type Counts } from '../protocol/evaluation';
+import {
+  evaluationFiles,
+  evaluationRecordSchema,
+  evaluationsFolder,
+  sampleColumns,
+  type Counts,
+} from '../protocol/evaluation';
 import { documentVersion } from '../protocol/config';
 import { processSchema, type RunStatus } from '../protocol/run';
 import type { Tools } from './launch';
@@ -26,7 +33,13 @@ export interface EvaluationRequest {
   limit?: number | undefined;
   saveImages?: boolean;
   runtime?: EvaluationRecord['runtime'] | undefined;
+  device?: EvaluationRecord['device'] | undefined;
+  /** The data set's files, where they are not where the run found them. Absolute. */
+  root?: string | undefined;
 }
+
+/** Another name for the newest of the others. */
+const latestName = 'latest.safetensors';
 
 const headerSchema = z.object({
   step: z.coerce.number().int(),
@@ -47,6 +60,7 @@ export class Evaluation {
   status: RunStatus = 'queued';
   statusNote: string | undefined;
   private readonly reader: MetricsReader;
+  private rows: Uint8Array | undefined;
 
   constructor(readonly folder: string) {
     this.reader = new MetricsReader(join(folder, evaluationFiles.events));
@@ -61,15 +75,10 @@ export class Evaluation {
     return join(this.folder, '..', '..', this.record?.checkpoint ?? '');
   }
 
-  /** Batches, and seconds left at the present speed. */
+  /** How far it is, in steps of equal cost, and seconds left at the present speed. */
   get progress() {
     const { start, lastStep, secondsLeft } = this.reader;
     return { batch: lastStep, batches: start?.steps, secondsLeft };
-  }
-
-  /** Shares so far, by metric. */
-  get metrics(): Record<string, number> {
-    return Object.fromEntries([...this.reader.series].map(([name, { values }]) => [name, values.at(-1) ?? NaN]));
   }
 
   /**
@@ -79,13 +88,35 @@ export class Evaluation {
   get robust(): { share: number; interval: [number, number] } | undefined {
     const counts = this.record?.counts;
     if (counts) return { share: shareOf(counts), interval: shareInterval(counts.robust, counts.total) };
-    const { batch, batches } = this.progress;
-    for (const [metric, { images }] of this.reader.about) {
+    for (const [metric, { seen = 0 }] of this.reader.about) {
       const share = this.reader.series.get(metric)?.values.at(-1);
-      const seen = Math.round((images * batch) / (batches ?? Infinity));
       if (share !== undefined && seen > 0) return { share, interval: shareInterval(share * seen, seen) };
     }
     return undefined;
+  }
+
+  /** How many images it looks at; undefined as long as nobody has told. */
+  get images(): number | undefined {
+    const [told] = this.reader.about.values();
+    return this.record?.counts?.total ?? told?.images;
+  }
+
+  /**
+   * 1 for each image that is still classified right, in the order of the set; undefined where the rows are not there. To
+   * be asked for only where it matters: the file is read at once.
+   */
+  get robustRows(): Uint8Array | undefined {
+    if (!this.rows && this.record?.counts) {
+      const rows = readRobustRows(join(this.folder, evaluationFiles.samples));
+      if (rows?.length === this.record.counts.total) this.rows = rows;
+    }
+    return this.rows;
+  }
+
+  /** What computed it, "wasm, cpu". */
+  get runtime(): string {
+    const { start } = this.reader;
+    return [start?.runtime, start?.device].filter(Boolean).join(', ');
   }
 
   /** What the trainer had to say, warnings of gradient masking among it. */
@@ -155,22 +186,36 @@ export async function evaluationsBeside(checkpoint: string): Promise<Evaluation[
 }
 
 /**
+ * Without the evaluations of files that were replaced since, as far as later ones tell: those of one name and step are of
+ * the file that the newest of them was of.
+ */
+export function ofPresentFiles(evaluations: readonly Evaluation[]): Evaluation[] {
+  const nameOf = ({ checkpoint, step }: EvaluationRecord) => `${checkpoint} ${step}`;
+  const newest = new Map<string, string>();
+  for (const { record } of evaluations) if (record?.fingerprint) newest.set(nameOf(record), record.fingerprint);
+  return evaluations.filter(({ record }) => !record?.fingerprint || newest.get(nameOf(record)) === record.fingerprint);
+}
+
+/** Whether two evaluations are of the same weights, whatever the file is called. */
+export function ofSameNetwork(a: EvaluationRecord, b: EvaluationRecord): boolean {
+  if (a.fingerprint !== null && b.fingerprint !== null) return a.fingerprint === b.fingerprint;
+  const names = [a, b].map(({ checkpoint }) => checkpoint);
+  return a.step === b.step && (names[0] === names[1] || names.some((name) => name.endsWith(latestName)));
+}
+
+/** Whether two complete evaluations are of the same images. */
+export function ofSameImages(a: EvaluationRecord, b: EvaluationRecord): boolean {
+  return a.counts?.total === b.counts?.total && isDeepStrictEqual(a.data, b.data);
+}
+
+/**
  * The evaluation that answers a request: one that was made already, complete or not, else a new one, not yet started.
  * @throws Error in words when the file is no checkpoint
  */
 export async function prepareEvaluation(request: EvaluationRequest): Promise<Evaluation> {
   const record = await newRecord(request);
-  const asked = ({ checkpoint, step, limit, attack, saveImages }: EvaluationRecord) => ({
-    checkpoint,
-    step,
-    limit,
-    attack,
-    saveImages,
-  });
   const known = await evaluationsBeside(request.checkpoint);
-  const same = known.findLast((evaluation) => {
-    return evaluation.record !== undefined && isDeepStrictEqual(asked(evaluation.record), asked(record));
-  });
+  const same = known.findLast((evaluation) => answers(evaluation, record));
   if (same) return same;
   const parent = join(ownerOf(request.checkpoint), evaluationsFolder);
   const temporary = join(parent, `.new-${record.id}`);
@@ -183,7 +228,31 @@ export async function prepareEvaluation(request: EvaluationRequest): Promise<Eva
   return evaluation;
 }
 
-async function newRecord({ checkpoint, attack, limit, saveImages, runtime }: EvaluationRequest) {
+/** Whether an evaluation is of what a record asks for. */
+function answers(evaluation: Evaluation, asked: EvaluationRecord): boolean {
+  const what = ({ checkpoint, step, data, attack, saveImages }: EvaluationRecord) => ({
+    checkpoint,
+    step,
+    data,
+    attack,
+    saveImages,
+  });
+  const { record } = evaluation;
+  if (!record || !isDeepStrictEqual(what(record), what(asked)) || !isLimitedTo(evaluation, asked.limit)) return false;
+  // What an older version has begun might go on with another file than it began with.
+  if (record.fingerprint === null) return record.counts !== null;
+  return record.fingerprint === asked.fingerprint;
+}
+
+/** Whether an evaluation looks at the images that a limit means: one that the set does not reach means all. */
+export function isLimitedTo({ record, images }: Evaluation, limit: number | null): boolean {
+  const own = record?.limit ?? null;
+  if (own === limit) return true;
+  return images !== undefined && (own ?? Infinity) > images && (limit ?? Infinity) >= images;
+}
+
+async function newRecord(request: EvaluationRequest): Promise<EvaluationRecord> {
+  const { checkpoint, attack, limit, saveImages, runtime, device, root } = request;
   let header;
   try {
     header = headerSchema.parse((await readSafetensorsHeader(checkpoint)).metadata);
@@ -191,18 +260,35 @@ async function newRecord({ checkpoint, attack, limit, saveImages, runtime }: Eva
     const reason = error instanceof z.ZodError ? 'its header has no configuration' : messageOf(error);
     throw new Error(`${checkpoint} is not a checkpoint of SAT Lab (${reason}).`);
   }
+  const fingerprint = await fileFingerprint(checkpoint);
+  const file = await lastingName(checkpoint, { ...header, fingerprint });
   return evaluationRecordSchema.parse({
     version: documentVersion,
     id: newId(new Date(), attack.name),
-    checkpoint: relative(ownerOf(checkpoint), checkpoint).split(sep).join('/'),
+    checkpoint: relative(ownerOf(file), file).split(sep).join('/'),
     step: header.step,
     epoch: header.epoch,
-    data: header.config.data,
+    fingerprint,
+    data: { ...header.config.data, ...(root === undefined ? {} : { root }) },
     limit: limit ?? null,
     attack,
     saveImages: saveImages ?? false,
     runtime: runtime ?? 'auto',
+    device: device ?? 'auto',
   });
+}
+
+/** The file that `latest` stands for and that keeps its name, where it is there. */
+async function lastingName(
+  file: string,
+  { step, epoch, fingerprint }: { step: number; epoch: number; fingerprint: string },
+): Promise<string> {
+  if (basename(file) !== latestName) return file;
+  for (const name of [`epoch-${epoch}`, `step-${step}`]) {
+    const candidate = join(dirname(file), `${name}.safetensors`);
+    if (existsSync(candidate) && (await fileFingerprint(candidate)) === fingerprint) return candidate;
+  }
+  return file;
 }
 
 /** The folder that holds `evaluations`: the run's, for a file in its checkpoints, else the file's own. */
@@ -271,31 +357,40 @@ export async function restoreEvaluation({ folder, id }: Pick<Evaluation, 'folder
 /**
  * The checkpoints that somebody means in a run's folder.
  * @param which `latest`, `best`, a name such as `epoch-10`, epochs such as `71-100`, or several of these with commas
- * @returns absolute paths, by epoch
+ * @returns absolute paths, by epoch, and in words which epochs of a range are not there
  * @throws Error in words when there are none
  */
-export async function checkpointsOf(runFolder: string, which: string): Promise<string[]> {
+export async function checkpointsOf(runFolder: string, which: string): Promise<{ files: string[]; notes: string[] }> {
   const folder = join(runFolder, 'checkpoints');
   const names = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.safetensors'));
   const epochOf = (file: string) => Number(/^epoch-(\d+)\.safetensors$/.exec(file)?.[1] ?? NaN);
-  const parts = which.split(',').map((part) => {
-    const range = /^(\d+)(?:-(\d+))?$/.exec(part.trim());
-    if (!range) return names.filter((file) => file === `${part.trim()}.safetensors`);
+  const notes: string[] = [];
+  const meant = (part: string): string[] => {
+    const range = /^(\d+)(?:-(\d+))?$/.exec(part);
+    if (!range) return names.filter((file) => file === `${part}.safetensors`);
     const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])];
-    return names
+    if (first > last) throw new Error(`The range ${part} is reversed. Say ${last}-${first}.`);
+    const files = names
       .filter((file) => epochOf(file) >= first && epochOf(file) <= last)
       .sort((a, b) => epochOf(a) - epochOf(b));
-  });
-  const missing = parts.findIndex((files) => files.length === 0);
-  if (missing >= 0) {
-    const there = names.map((file) => basename(file, '.safetensors')).sort();
-    throw new Error(
-      there.length === 0
-        ? `${folder} holds no checkpoints.`
-        : `There is no checkpoint ${which.split(',')[missing]?.trim()} in ${folder}. There are ${there.join(', ')}; "checkpoint.keep" says how many are kept.`,
-    );
+    const asked = last - first + 1;
+    if (files.length > 0 && files.length < asked) notes.push(`${part}: ${files.length} of ${asked} epochs are kept.`);
+    return files;
+  };
+  const all: string[] = [];
+  for (const part of which.split(',').map((text) => text.trim())) {
+    const files = meant(part);
+    if (files.length === 0) {
+      const there = names.map((file) => basename(file, '.safetensors')).sort();
+      throw new Error(
+        there.length === 0
+          ? `${folder} holds no checkpoints.`
+          : `There is no checkpoint ${part} in ${folder}. There are ${there.join(', ')}; "checkpoint.keep" says how many are kept.`,
+      );
+    }
+    all.push(...files);
   }
-  return [...new Set(parts.flat())].map((file) => join(folder, file));
+  return { files: [...new Set(all)].map((file) => join(folder, file)), notes };
 }
 
 /**
@@ -308,74 +403,28 @@ export function shareInterval(successes: number, total: number): [number, number
   const center = share + (z * z) / (2 * total);
   const spread = z * Math.sqrt((share * (1 - share)) / total + (z * z) / (4 * total * total));
   const scale = 1 + (z * z) / total;
-  return [(center - spread) / scale, (center + spread) / scale];
-}
-
-/** From what is easily withstood to what is not: of two attacks with one ε the later leaves at most as much. */
-export const strength = ['none', 'fgsm', 'pgd20', 'apgd-ce', 'autoattack'];
-
-/** By how much a weaker attack may leave less than a stronger one: restarts and random numbers differ. */
-const chance = 0.005;
-
-/**
- * Compares a finished evaluation with others of the same checkpoint and images (facts 4.4): a stronger attack, a larger ε
- * and more steps leave at most as much.
- * @returns warnings in words
- */
-export function contradictions(evaluation: Evaluation, others: readonly Evaluation[]): string[] {
-  const { record } = evaluation;
-  if (!record) return [];
-  return others.flatMap(({ record: other }) => {
-    if (!other || other.checkpoint !== record.checkpoint || other.step !== record.step || other.limit !== record.limit)
-      return [];
-    const [weak, strong] = isStronger(other, record) ? [record, other] : [other, record];
-    if (!weak.counts || !strong.counts || !isStronger(strong, weak)) return [];
-    if (shareOf(strong.counts) <= shareOf(weak.counts) + chance) return [];
-    const [strongName, weakName] = namesApart(strong.attack, weak.attack);
-    return [
-      `${strongName} leaves ${percent(shareOf(strong.counts))} and the weaker ${weakName} only ` +
-        `${percent(shareOf(weak.counts))} of the same checkpoint: a sign of gradient masking, or of too few steps.`,
-    ];
-  });
-}
-
-type Attack = EvaluationRecord['attack'];
-
-/** Whether an attack must leave at most as much as another. */
-function isStronger({ attack: a }: EvaluationRecord, { attack: b }: EvaluationRecord): boolean {
-  if (a.name !== b.name) {
-    const [first, second] = [strength.indexOf(a.name), strength.indexOf(b.name)];
-    const sameBall = isDeepStrictEqual([a['norm'], a['epsilon']], [b['norm'], b['epsilon']]);
-    return first > second && second >= 0 && (sameBall || b.name === 'none');
-  }
-  // With a larger ε, as with more steps, the step size often changes too.
-  const others = ({ epsilon: _, steps: __, stepSize: ___, ...rest }: Attack) => rest;
-  const larger = (option: string) => Number(a[option] ?? 0) - Number(b[option] ?? 0);
-  const [radius, steps] = [larger('epsilon'), larger('steps')];
-  return isDeepStrictEqual(others(a), others(b)) && radius >= 0 && steps >= 0 && radius + steps > 0;
-}
-
-/** Names of two attacks, with what tells them apart where the names are the same. */
-function namesApart(a: Attack, b: Attack): [string, string] {
-  if (a.name !== b.name) return [a.name, b.name];
-  const named = (attack: Attack) =>
-    `${attack.name} with ε ${Number(Number(attack['epsilon']).toPrecision(4))}` +
-    (typeof attack['steps'] === 'number' ? ` and ${attack['steps']} steps` : '');
-  return [named(a), named(b)];
+  // Rounding must not leave a bound beside 0 or 1.
+  return [Math.max((center - spread) / scale, 0), Math.min((center + spread) / scale, 1)];
 }
 
 function shareOf({ robust, total }: Counts): number {
   return robust / total;
 }
 
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
-}
-
 /** Sorts by creation, and says what it is of. */
 function newId(date: Date, attack: string): string {
   const time = date.toISOString().replace(/[-:.]/g, '').replace('T', '-').slice(0, 18);
   return `${time}-${attack}-${randomBytes(2).toString('hex')}`;
+}
+
+function readRobustRows(file: string): Uint8Array | undefined {
+  if (!existsSync(file)) return undefined;
+  const [, ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n');
+  const [label, perturbed] = (['label', 'perturbed_prediction'] as const).map((name) => sampleColumns.indexOf(name));
+  return Uint8Array.from(lines, (line) => {
+    const cells = line.split(',');
+    return cells[label ?? -1] === cells[perturbed ?? -1] ? 1 : 0;
+  });
 }
 
 async function readJson(file: string): Promise<unknown> {

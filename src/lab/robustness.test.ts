@@ -53,11 +53,15 @@ describe('evaluations in words', () => {
   it('name the attack, the ball, and what is not as usual', () => {
     const words = (options: object) => [attackTitle(attackOf(options)), attackSettings(attackOf(options))];
     expect(words({ name: 'pgd20' })).toEqual(['PGD-20', 'L∞ ε 0.031']);
-    expect(words({ name: 'pgd', steps: 7, epsilon: 8 / 255 })).toEqual(['PGD-7', 'L∞ ε 0.0314']);
+    expect(words({ name: 'pgd', steps: 7, epsilon: 8 / 255 })).toEqual(['PGD-7', 'L∞ ε 0.0314, step size 0.0112']);
+    expect(words({ name: 'pgd20', epsilon: 0.1 })[1]).toBe('L∞ ε 0.1, step size 0.0125');
     expect(words({ name: 'apgd-ce', norm: 'l2', epsilon: 0.5, steps: 50, eotSteps: 2 })).toEqual([
       'APGD-CE',
       'L2 ε 0.5, 50 steps, eot steps 2',
     ]);
+    const written = { name: 'pgd20', restarts: 2, norm: 'l2', stepSize: 0.1, steps: 10, epsilon: 1 };
+    expect(attackSettings(written)).toBe(attackSettings(attackOf(written)));
+    expect(attackSettings(written)).toBe('L2 ε 1, 10 steps, restarts 2, step size 0.1');
     expect(words({ name: 'autoattack', version: 'plus' })).toEqual(['AutoAttack plus', 'L∞ ε 0.031']);
     expect(words({ name: 'none' })).toEqual(['natural', '']);
     expect([attackTitle({ name: 'newer' }), attackSettings({ name: 'newer', epsilon: 0.1 })]).toEqual([
@@ -66,11 +70,17 @@ describe('evaluations in words', () => {
     ]);
   });
 
-  it('give the share, half its interval, and of how many', async () => {
+  it('give the share, its interval, and of how many', async () => {
     // Wilson: 412 of 1000 lies between 38.2 % and 44.3 %.
     expect(resultWords(await evaluated(10, { name: 'pgd20' }, { total: 1000, correct: 800, robust: 412 }))).toBe(
-      '41.2 % ± 3.0 (1,000)',
+      '41.2 % ± 3.0 of 1,000',
     );
+    // Wilson: none of 200 lies between 0 and 1.9 %, all of them between 98.1 % and 100 %.
+    const few = async (robust: number) =>
+      resultWords(await evaluated(10, { name: 'pgd20' }, { total: 200, correct: 200, robust }));
+    expect(await few(0)).toBe('0.0 % (0.0–1.9) of 200');
+    expect(await few(200)).toBe('100.0 % (98.1–100.0) of 200');
+    expect(await few(100)).toBe('50.0 % ± 6.9 of 200');
     expect(resultWords(await evaluated(10, { name: 'fgsm' }))).toBe('');
   });
 
@@ -80,10 +90,14 @@ describe('evaluations in words', () => {
       await evaluated(10, { name: 'none' }, counts),
       await evaluated(10, { name: 'pgd20', epsilon: 0.1 }, counts),
       await evaluated(10, { name: 'pgd20' }, counts),
-      await evaluated(10, { name: 'autoattack' }, counts),
+      await evaluated(10, { name: 'autoattack', version: 'plus' }, counts),
+      await evaluated(10, { name: 'autoattack', epsilon: 0.1 }, counts),
+      await evaluated(10, { name: 'apgd-t' }, counts),
     ];
     expect(strongestFirst(all).map(({ record }) => [record?.attack.name, record?.attack['epsilon']])).toEqual([
       ['autoattack', 0.031],
+      ['autoattack', 0.1],
+      ['apgd-t', 0.031],
       ['pgd20', 0.1],
       ['pgd20', 0.031],
       ['none', undefined],
@@ -108,7 +122,7 @@ describe('evaluations as curves', () => {
         [0.4, 0.42],
       ],
       'test/robust_accuracy/pgd20 · L∞ ε 0.031, 1,000 images': [[120], [0.46]],
-      'test/robust_accuracy/pgd20 · L∞ ε 0.1, 100 images': [[480], [0.09]],
+      'test/robust_accuracy/pgd20 · L∞ ε 0.1, step size 0.0125, 100 images': [[480], [0.09]],
     });
   });
 
@@ -130,14 +144,16 @@ describe('evaluations as curves', () => {
     const of = (robust: number) => ({ total: 100, correct: 80, robust });
     const all = [
       await evaluated(10, { name: 'pgd20', epsilon: 0.2 }, of(10)),
+      // Its step is the authors', those of the others grow with ε.
+      await evaluated(10, { name: 'pgd20', epsilon: 0.02 }, of(50)),
       await evaluated(10, { name: 'pgd20', epsilon: 0.1 }, of(30)),
       await evaluated(10, { name: 'pgd20', epsilon: 0.1, steps: 50 }, of(29)),
       await evaluated(20, { name: 'pgd20', epsilon: 0.3 }, of(5)),
     ];
     expect(curves(robustAgainst(all))).toEqual({
       'robust_accuracy_against_epsilon/pgd20 · epoch-10, L∞, 100 images': [
-        [0, 0.1, 0.2],
-        [0.8, 0.3, 0.1],
+        [0, 0.02, 0.1, 0.2],
+        [0.8, 0.5, 0.3, 0.1],
       ],
       'robust_accuracy_against_steps/pgd20 · epoch-10, L∞ ε 0.1, 100 images': [
         [20, 50],
@@ -148,25 +164,41 @@ describe('evaluations as curves', () => {
 });
 
 describe('a run', () => {
-  it('draws what it told of robustness and what evaluations found as one curve, when both measured the same', async () => {
-    const about = { 'test/robust_accuracy/pgd20': { images: 100, epsilon: 0.031, norm: 'linf' } };
-    const told = {
-      event: 'metrics',
-      step: 120,
-      epoch: 10,
-      values: { 'test/robust_accuracy/pgd20': 0.4 },
-      about,
-    } as const;
-    writeFileSync(join(folder, 'metrics.ndjson'), formatEvent(told));
+  const metric = 'test/robust_accuracy/pgd20';
+  /** Tells of one robust accuracy at step 120, and evaluates epoch 20 thrice. @returns the curves, with their steps */
+  async function drawn(about: object, config = {}) {
+    const told = { event: 'metrics', step: 120, epoch: 10, values: { [metric]: 0.4 }, about: { [metric]: about } };
+    writeFileSync(join(folder, 'metrics.ndjson'), JSON.stringify(told) + '\n');
+    const record = { version: 1, id: 'one', created: '2026-01-01T00:00:00Z', config };
+    writeFileSync(join(folder, 'run.json'), JSON.stringify(record));
     const of = (total: number) => ({ total, correct: total, robust: total / 2 });
-    await evaluated(20, { name: 'pgd20' }, of(100));
-    await evaluated(20, { name: 'pgd20' }, of(200));
+    await evaluated(20, { name: 'pgd20', stepSize: 0.01 }, of(100));
+    await evaluated(20, { name: 'pgd20', restarts: 2, stepSize: 0.01 }, of(100));
+    await evaluated(20, { name: 'pgd20', stepSize: 0.01 }, of(200));
     const run = new Run(folder);
     await run.refresh();
-    expect([...run.drawnSeries].map(([name, { steps }]) => [name, [...steps]])).toEqual([
-      ['test/robust_accuracy/pgd20 · L∞ ε 0.031, 100 images', [120, 240]],
-      ['test/robust_accuracy/pgd20 · L∞ ε 0.031, 200 images', [240]],
-    ]);
+    return Object.fromEntries([...run.drawnSeries].map(([name, { steps }]) => [name, [...steps]]));
+  }
+  const together = {
+    [`${metric} · L∞ ε 0.031, step size 0.01, 100 images`]: [120, 240],
+    [`${metric} · L∞ ε 0.031, restarts 2, step size 0.01, 100 images`]: [240],
+    [`${metric} · L∞ ε 0.031, step size 0.01, 200 images`]: [240],
+  };
+  const ball = { images: 100, epsilon: 0.031, norm: 'linf' };
+
+  it('draws what it told of robustness and what evaluations found as one curve, when both measured the same', async () => {
+    const usual = { seed: 0, steps: 20, restarts: 1 };
+    expect(await drawn({ ...ball, ...usual, name: 'pgd20', stepSize: 0.01 })).toEqual(together);
+    expect(await drawn({ ...ball, ...usual, name: 'pgd20', stepSize: 0.003 })).toMatchObject({
+      [`${metric} · L∞ ε 0.031, 100 images`]: [120],
+      [`${metric} · L∞ ε 0.031, step size 0.01, 100 images`]: [240],
+    });
+  });
+
+  it('takes from its configuration what it did not tell of an attack', async () => {
+    const attacks = [{ name: 'fgsm' }, { name: 'pgd20', norm: 'linf', epsilon: 0.031, steps: 20, stepSize: 0.01 }];
+    expect(await drawn(ball, { evaluate: { attacks } })).toEqual(together);
+    expect(Object.keys(await drawn(ball))[0]).toBe(`${metric} · L∞ ε 0.031, 100 images`);
   });
 
   it('sees evaluations come, go to the trash, and come back', async () => {
@@ -202,14 +234,14 @@ describe('a run', () => {
 
   it('estimates robustness while an evaluation is at work, with an interval of what was seen', async () => {
     const evaluation = await evaluated(10, { name: 'pgd20' });
-    const about = { 'test/robust_accuracy/pgd20': { images: 1000, epsilon: 0.031, norm: 'linf' } };
+    const about = { 'test/robust_accuracy/pgd20': { images: 1000, epsilon: 0.031, norm: 'linf', seen: 250 } };
     const events = [
       { event: 'start', steps: 1000 },
-      { event: 'metrics', step: 250, values: { 'test/accuracy': 0.9, 'test/robust_accuracy/pgd20': 0.5 }, about },
+      { event: 'metrics', step: 700, values: { 'test/accuracy': 0.9, 'test/robust_accuracy/pgd20': 0.5 }, about },
     ] as const;
     writeFileSync(join(evaluation.folder, 'events.ndjson'), events.map((event) => formatEvent(event)).join(''));
     await evaluation.refresh();
-    // Wilson: half of 250.
+    // Wilson: half of 250, however far the attack is with these.
     expect(evaluation.robust?.share).toBe(0.5);
     expect(evaluation.robust?.interval.map((bound) => Number(bound.toFixed(3)))).toEqual([0.438, 0.562]);
   });

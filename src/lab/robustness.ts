@@ -1,8 +1,10 @@
-import { attackSchema, attackTitles } from '../protocol/attacks';
+import * as z from 'zod';
+import { attackSchema, attackTitles, autoattackPartsOf, strengthOf, usualStepSize } from '../protocol/attacks';
 import type { EvaluationRecord } from '../protocol/evaluation';
 import type { About } from '../protocol/events';
 import { aboutMark } from '../protocol/panel';
-import { contradictions, strength, type Evaluation } from './evaluate';
+import type { RunRecord } from '../protocol/run';
+import type { Evaluation } from './evaluate';
 import { Series } from './series';
 
 /** What evaluations say, in words and as series. */
@@ -29,11 +31,17 @@ function unusualOptions({ name, norm: _norm, epsilon: _epsilon, limit: _limit, .
   const parsed = attackSchema.safeParse({ name });
   const usual: Record<string, unknown> = parsed.success ? parsed.data : {};
   const titled: Record<string, string | undefined> = { autoattack: 'version', pgd: 'steps' };
-  return Object.entries(options)
-    .filter(([option, value]) => option !== titled[name] && value !== usual[option])
-    .map(([option, value]) =>
-      option === 'steps' ? `${String(value)} ${value === 1 ? 'step' : 'steps'}` : `${words(option)} ${String(value)}`,
-    );
+  return (
+    Object.entries(options)
+      .filter(([option, value]) => option !== titled[name] && value !== usual[option])
+      // In one order, whoever wrote them down: equal attacks are called the same.
+      .sort(([a], [b]) => Number(b === 'steps') - Number(a === 'steps') || (a < b ? -1 : 1))
+      .map(([option, value]) =>
+        option === 'steps'
+          ? `${String(value)} ${value === 1 ? 'step' : 'steps'}`
+          : `${words(option)} ${valueWords(value)}`,
+      )
+  );
 }
 
 /** "1,000" */
@@ -41,21 +49,25 @@ export function countWords(count: number): string {
   return count.toLocaleString('en');
 }
 
-/** "41.2 % ± 1.4 (1,000)": the share of robust images, half its 95 % interval in points, and of how many; else empty. */
+/** "41.2 % ± 3.0 of 1,000", "0.0 % (0.0–0.4) of 1,000": the share of robust images and its interval; else empty. */
 export function resultWords({ record, robust }: Evaluation): string {
   if (!record?.counts || !robust) return '';
-  return `${shareWords(robust)} (${countWords(record.counts.total)})`;
+  return `${shareWords(robust)} of ${countWords(record.counts.total)}`;
 }
 
-/** "41.2 % ± 1.4": a share in [0, 1], and half its interval. */
+/** "41.2 % ± 3.0", or "0.0 % (0.0–0.4)" where the interval does not lie around the share: near 0 and 1, and of few images. */
 export function shareWords({ share, interval: [low, high] }: NonNullable<Evaluation['robust']>): string {
-  return `${(share * 100).toFixed(1)} % ± ${(((high - low) / 2) * 100).toFixed(1)}`;
+  const points = (value: number) => (value * 100).toFixed(1);
+  // Less than the last digit that is shown.
+  const even = Math.abs(share - low - (high - share)) < 0.001;
+  return `${points(share)} % ${even ? `± ${points((high - low) / 2)}` : `(${points(low)}–${points(high)})`}`;
 }
 
 /** The strongest attack first; of one attack the largest ε, then the most images, then what leaves the least. */
 export function strongestFirst(evaluations: readonly Evaluation[]): Evaluation[] {
   const rank = ({ record, robust }: Evaluation) => [
-    strength.indexOf(record?.attack.name ?? ''),
+    strengthOf(record?.attack.name ?? ''),
+    autoattackPartsOf(record?.attack).length,
     epsilonOf(record?.attack) ?? 0,
     record?.counts?.total ?? 0,
     -(robust?.share ?? 0),
@@ -67,16 +79,29 @@ export function strongestFirst(evaluations: readonly Evaluation[]): Evaluation[]
   });
 }
 
-/** Signs of gradient masking: what the trainer saw, and what others of the same checkpoint say against it. */
-export function warningsOf(evaluation: Evaluation, others: readonly Evaluation[]): string[] {
-  const mark = 'warn: ';
-  const told = evaluation.log.filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length));
-  return [...told, ...contradictions(evaluation, others)];
+/**
+ * "test/robust_accuracy/pgd20 · L∞ ε 0.031, 1,000 images", as the evaluation of a checkpoint with the same attack is
+ * called.
+ * @param config of the run that told of it: it knows the attack’s options where the run told of its ball alone
+ */
+export function metricWithAbout(
+  metric: string,
+  { images, seen: _seen, ...told }: About,
+  config: RunRecord['config'] = {},
+): string {
+  const name = metric.split('/').at(-1) ?? metric;
+  const attacks = configuredAttacksSchema.safeParse(config).data?.evaluate.attacks ?? [];
+  const attack = { ...attacks.find((one) => one.name === name), ...told, name };
+  return measuredMetric(metric, attack, images);
 }
 
-/** "test/robust_accuracy/pgd20 · L∞ ε 0.031, 1,000 images" */
-export function metricWithAbout(metric: string, { norm, epsilon, images }: About): string {
-  return `${metric}${aboutMark}${ballWords(norm, epsilon)}, ${imageWords(images)}`;
+const configuredAttacksSchema = z.looseObject({
+  evaluate: z.looseObject({ attacks: z.array(z.looseObject({ name: z.string() })) }),
+});
+
+/** One name for one attack on so many images: what has the same shares a curve. */
+function measuredMetric(metric: string, attack: Attack, images: number): string {
+  return `${metric}${aboutMark}${attackSettings(attack)}, ${imageWords(images)}`;
 }
 
 /**
@@ -90,8 +115,7 @@ export function robustByCheckpoint(evaluations: readonly Evaluation[]): Map<stri
   for (const { record } of evaluations) {
     if (!record?.counts || epsilonOf(record.attack) === undefined) continue;
     const { id, step, epoch, counts, attack } = record;
-    const about = `${attackSettings(attack)}, ${imageWords(counts.total)}`;
-    const metric = `test/robust_accuracy/${attack.name}${aboutMark}${about}`;
+    const metric = measuredMetric(`test/robust_accuracy/${attack.name}`, attack, counts.total);
     seriesOf(series, metric).set(step, epoch, counts.robust / counts.total);
     if (swept.has(id)) drawnElsewhere.add(metric);
   }
@@ -127,7 +151,9 @@ function sweepsOf(evaluations: readonly Evaluation[]): { option: SweptOption; re
     for (const { record } of evaluations) {
       if (!record?.counts || typeof record.attack[option] !== 'number') continue;
       const { attack, checkpoint, step, counts } = record;
-      const rest = Object.entries({ ...attack, [option]: undefined }).sort(([a], [b]) => (a < b ? -1 : 1));
+      const rest = Object.entries({ ...withoutUsualStep(attack), [option]: undefined }).sort(([a], [b]) =>
+        a < b ? -1 : 1,
+      );
       const key = JSON.stringify([checkpoint, step, counts.total, rest]);
       groups.set(key, [...(groups.get(key) ?? []), record]);
     }
@@ -140,9 +166,17 @@ function sweepsOf(evaluations: readonly Evaluation[]): { option: SweptOption; re
 /** Which checkpoint, and what the evaluations of a curve have in common. */
 function aboutAgainst({ checkpoint, attack }: EvaluationRecord, option: SweptOption): string {
   const name = (checkpoint.split('/').at(-1) ?? checkpoint).replace('.safetensors', '');
-  const { steps: _steps, ...others } = attack;
+  const { steps, ...others } = withoutUsualStep(attack);
   const ball = option === 'epsilon' ? normWords(attack['norm']) : ballWords(attack['norm'], epsilonOf(attack) ?? NaN);
-  return [name, ball, ...unusualOptions(option === 'epsilon' ? attack : others)].join(', ');
+  return [name, ball, ...unusualOptions(option === 'epsilon' ? { ...others, steps } : others)].join(', ');
+}
+
+/** An attack without a step size that follows from ε and the number of steps: along a curve it changes with them. */
+function withoutUsualStep(attack: Attack): Attack {
+  const { stepSize, ...others } = attack;
+  const { epsilon, steps } = attack;
+  if (typeof epsilon !== 'number' || typeof steps !== 'number') return attack;
+  return stepSize === usualStepSize({ epsilon, steps }) ? others : attack;
 }
 
 function seriesOf(all: Map<string, Series>, name: string): Series {
@@ -166,6 +200,10 @@ function normWords(norm: unknown): string {
 
 function imageWords(count: number): string {
   return `${countWords(count)} images`;
+}
+
+function valueWords(value: unknown): string {
+  return String(typeof value === 'number' ? Number(value.toPrecision(4)) : value);
 }
 
 /** "stepSize" as "step size". */

@@ -15,7 +15,7 @@ import {
   type RunStatus,
 } from '../protocol/run';
 import type { SelectiveFile } from '../protocol/selective';
-import { Evaluations, type Evaluation } from './evaluate';
+import { Evaluations, ofPresentFiles, type Evaluation } from './evaluate';
 import { describeConfig } from './labels';
 import { MetricsReader } from './metricsReader';
 import { metricWithAbout, robustAgainst, robustByCheckpoint } from './robustness';
@@ -131,7 +131,7 @@ export class Run {
     const all = new Map<string, Series>();
     for (const [name, series] of this.series) {
       const about = this.reader.about.get(name);
-      all.set(about ? metricWithAbout(name, about) : name, series);
+      all.set(about ? metricWithAbout(name, about, this.record?.config) : name, series);
     }
     for (const [name, series] of this.evaluationCurves()) {
       const told = all.get(name);
@@ -142,7 +142,7 @@ export class Run {
   }
 
   private evaluationCurves(): Map<string, Series> {
-    const complete = this.evaluations.filter(({ record }) => record?.counts);
+    const complete = ofPresentFiles(this.evaluations).filter(({ record }) => record?.counts);
     const of = complete.map(({ id }) => id).join('\n');
     if (of !== this.curves.of) {
       this.curves = { of, series: new Map([...robustByCheckpoint(complete), ...robustAgainst(complete)]) };
@@ -166,12 +166,14 @@ export class Run {
   }
 
   /**
-   * Those of one checkpoint as it is now: a `best` that has been replaced since has none, and `latest` is another name
+   * Those of one checkpoint as it is now: a `best` that has been replaced since has none, and `latest` was another name
    * for the newest of the others.
    */
   evaluationsOf({ path, step }: Pick<RunCheckpoint, 'path' | 'step'>): Evaluation[] {
     const names = basename(path) === 'best.safetensors' ? [path] : [path, this.latestCheckpoint];
-    return this.evaluations.filter(({ checkpoint, record }) => names.includes(checkpoint) && record?.step === step);
+    return ofPresentFiles(this.evaluations).filter(
+      ({ checkpoint, record }) => names.includes(checkpoint) && record?.step === step,
+    );
   }
 
   latest(metric: string): Point | undefined {

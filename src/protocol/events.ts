@@ -26,8 +26,17 @@ const start = z.looseObject({
 });
 export type StartEvent = z.output<typeof start>;
 
-/** What a robust accuracy was measured on and with: a number of test images, and a ball. */
-const aboutSchema = z.object({ images: z.int(), epsilon: z.number(), norm: z.string() });
+/**
+ * What a robust accuracy was measured on and with: how many test images, the ball, and the attack’s other options, which
+ * older programs do not tell.
+ */
+const aboutSchema = z.looseObject({
+  images: z.int(),
+  epsilon: z.number(),
+  norm: z.string(),
+  /** For how many of the images an estimate stands that is told before all were attacked. */
+  seen: z.int().optional(),
+});
 export type About = z.output<typeof aboutSchema>;
 
 const metrics = z.looseObject({

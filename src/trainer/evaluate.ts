@@ -55,6 +55,16 @@ export function countCorrect(logits: Float32Array, labels: Split['labels'], clas
   return correct;
 }
 
+/** Number of rows with a value that is not finite. @param logits [n · outputs] */
+export function countNotFinite(logits: Float32Array, n: number): number {
+  const outputs = logits.length / n;
+  let count = 0;
+  for (let from = 0; from < logits.length; from += outputs) {
+    if (!logits.subarray(from, from + outputs).every(Number.isFinite)) count += 1;
+  }
+  return count;
+}
+
 /**
  * Mean cross-entropy with hard labels, in nats.
  * @param logits [n · outputs] @param labels [n] @param classes how many outputs count; the rest is for abstention

@@ -1,9 +1,10 @@
-import { open } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomic } from '../formats/atomicFile';
+import { fingerprint } from '../formats/fingerprint';
 import { encodeNpy } from '../formats/npy';
-import { attackSchema, type AttackConfig } from '../protocol/attacks';
+import { attackSchema, shortSteps, type AttackConfig } from '../protocol/attacks';
 import type { RunConfig } from '../protocol/config';
 import { evaluationFiles, type EvaluationRecord } from '../protocol/evaluation';
 import { createAttack } from './attacks/registry';
@@ -22,14 +23,17 @@ import {
   attackSamples,
   doneShare,
   isRobust,
+  measuredWith,
   naturalSamples,
   robustMetric,
   testSubject,
   type Sample,
+  type StoppedUnit,
   type Subject,
+  type Unit,
 } from './robustness';
 import type { Runtime } from './runtimes';
-import { countSamples, readSamples, writeSamples } from './samples';
+import { countSamples, readSamples, readStopped, writeSamples, writeStopped } from './samples';
 
 export interface CheckpointEvaluation {
   /** The evaluation's folder. */
@@ -62,58 +66,134 @@ const sanityImages = 64;
 export async function evaluateCheckpoint(evaluation: CheckpointEvaluation): Promise<'completed' | 'stopped'> {
   const { folder, dataSet, events, runtime } = evaluation;
   const attack = attackOf(evaluation.record);
-  const parts = attack ? createAttack(attack) : [];
+  const parts = attack ? createAttack(attack, dataSet.classNames.length) : [];
   const subject = testSubject(dataSet, evaluation.record.limit ?? undefined);
-  const victim = await openVictim(evaluation);
+  const content = await readFile(evaluation.checkpoint);
+  const asked = evaluation.record.fingerprint;
+  if (asked !== null && asked !== fingerprint(content)) {
+    throw new Problem(
+      `${evaluation.checkpoint} was replaced since this evaluation was asked for. Evaluate the checkpoint anew.`,
+    );
+  }
+  const victim = openVictim(evaluation, content);
   const file = join(folder, evaluationFiles.samples);
   const known = await readSamples(file, subject.labels.length);
+  if (known && asked === null) {
+    throw new Problem(
+      `${folder} was begun by an older version, which did not note which file it is of. Evaluate the checkpoint anew.`,
+    );
+  }
 
-  const record = { ...evaluation.record, started: evaluation.record.started ?? now(), counts: null, ended: null };
+  const record: EvaluationRecord = {
+    ...evaluation.record,
+    fingerprint: asked ?? fingerprint(content),
+    // A limit that the set does not reach is none.
+    limit: subject.labels.length < dataSet.test.labels.length ? subject.labels.length : null,
+    attack: attack ?? evaluation.record.attack,
+    started: evaluation.record.started ?? now(),
+    counts: null,
+    ended: null,
+  };
   await writeRecord(folder, record);
-  events.emit({
-    event: 'start',
-    time: now(),
-    runtime: runtime.name,
-    device: runtime.device,
-    steps: progressSteps,
-    ...(known ? { fromStep: stepAt(doneShare(known, parts.length)) } : {}),
-  });
-  const measured = { images: subject.labels.length, epsilon: attack?.epsilon ?? 0, norm: attack?.norm ?? '' };
-  const tell = (done: number, values: Record<string, number>) =>
-    events.emit({
-      event: 'metrics',
-      step: stepAt(done),
-      epoch: record.epoch,
-      time: now(),
-      values,
-      ...(attack ? { about: { [robustMetric(attack)]: measured } } : {}),
-    });
+  const kept = join(folder, evaluationFiles.stopped);
+  const begun = known ? await readStopped(kept) : undefined;
+  const teller = new Teller(events, record.epoch, attack, subject.labels.length);
+  teller.start(runtime, known && doneShare(known, parts, begun?.passes));
+  const short = shortSteps(record.attack);
+  if (short !== undefined) events.emit({ event: 'log', level: 'warn', message: short });
+  const present: { unit?: StoppedUnit | undefined } = {};
   const samples = await unlessStopped(async () => {
     const samples = known ?? (await naturalSamples(victim, subject));
+    // Before the rows are there, from which a call that goes on sees that this was done.
+    if (!known && attack) await warnOfMasking(victim, subject, events);
     await writeSamples(file, samples);
-    const accuracy = share(samples, ({ label, prediction }) => prediction === label);
-    if (!known || !attack) tell(attack ? 0 : 1, { 'test/accuracy': accuracy });
+    teller.accuracy = share(samples, ({ label, prediction }) => prediction === label);
     if (!attack) return samples;
-    if (!known) await warnOfMasking(victim, subject, events);
+    if (!known) teller.tell(0);
     const images = record.saveImages ? await openImages(folder, subject, dataSet.shape) : undefined;
     try {
-      await attackSamples(victim, parts, attack.seed, subject, samples, async (unit) => {
-        assertWithinBounds(victim, attack, unit.natural, unit.perturbed);
-        await images?.write(unit.rows, unit.perturbed);
-        await writeSamples(file, samples);
-        tell(unit.done, { 'test/accuracy': accuracy, [robustMetric(attack)]: unit.robustShare });
+      await attackSamples(victim, parts, attack.seed, subject, samples, {
+        begun,
+        keep: (unit) => (present.unit = unit),
+        passed: (done) => {
+          teller.advance(done);
+        },
+        unit: async (unit) => {
+          assertWithinBounds(victim, attack, unit.natural, unit.perturbed);
+          await images?.write(unit.rows, unit.perturbed);
+          await writeSamples(file, samples);
+          teller.estimate(unit);
+        },
       });
     } finally {
       await images?.close();
     }
-    tell(1, { 'test/accuracy': accuracy, [robustMetric(attack)]: share(samples, isRobust) });
     return samples;
   });
-  if (!samples) return 'stopped';
-  const warning = squareFindsMore(samples.map(({ fooledBy }) => fooledBy));
+  if (!samples) {
+    if (present.unit) await writeStopped(kept, present.unit);
+    return 'stopped';
+  }
+  await rm(kept, { force: true });
+  teller.end(share(samples, isRobust));
+  const fooledBy = samples.map((sample) => sample.fooledBy);
+  const ran = parts.map(({ name }) => name);
+  const warning = squareFindsMore(fooledBy, ran);
   if (warning !== undefined) events.emit({ event: 'log', level: 'warn', message: warning });
   await writeRecord(folder, { ...record, counts: countSamples(samples), ended: now() });
   return 'completed';
+}
+
+/** Tells how far an evaluation is, and what it has found so far. */
+class Teller {
+  /** Of the natural images. */
+  accuracy = NaN;
+  private robust: { share: number; seen: number } | undefined;
+  private step = -1;
+
+  constructor(
+    private readonly events: EventSink,
+    private readonly epoch: number,
+    private readonly attack: AttackConfig | undefined,
+    private readonly images: number,
+  ) {}
+
+  /** @param from how far an earlier call came, in [0, 1] */
+  start({ name, device }: Pick<Runtime, 'name' | 'device'>, from: number | undefined): void {
+    const fromStep = from === undefined ? {} : { fromStep: stepAt(from) };
+    this.events.emit({ event: 'start', time: now(), runtime: name, device, steps: progressSteps, ...fromStep });
+    this.step = fromStep.fromStep ?? -1;
+  }
+
+  /** Within a batch: only when it shows. */
+  advance(done: number): void {
+    if (stepAt(done) > this.step && stepAt(done) < progressSteps) this.tell(done);
+  }
+
+  estimate({ done, robustShare: share, seen }: Unit): void {
+    this.robust = { share, seen };
+    // The end is told when everything is known.
+    if (done < 1) this.tell(done);
+  }
+
+  end(robust: number): void {
+    this.robust = { share: robust, seen: this.images };
+    this.tell(1);
+  }
+
+  tell(done: number): void {
+    const { attack, robust } = this;
+    this.step = stepAt(done);
+    const metric = attack && robustMetric(attack);
+    this.events.emit({
+      event: 'metrics',
+      step: this.step,
+      epoch: this.epoch,
+      time: now(),
+      values: { 'test/accuracy': this.accuracy, ...(metric && robust ? { [metric]: robust.share } : {}) },
+      ...(metric ? { about: { [metric]: { ...measuredWith(attack, this.images), seen: robust?.seen ?? 0 } } } : {}),
+    });
+  }
 }
 
 async function warnOfMasking(victim: Victim, { labels, pixels }: Subject, events: EventSink): Promise<void> {
@@ -135,7 +215,7 @@ function attackOf({ attack }: EvaluationRecord): AttackConfig | undefined {
   throw new Problem(`attack.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'wrong'}`);
 }
 
-async function openVictim(evaluation: CheckpointEvaluation): Promise<Victim> {
+function openVictim(evaluation: CheckpointEvaluation, content: Uint8Array): Victim {
   const { checkpoint, config, dataSet, runtime, stopRequested } = evaluation;
   const { shape, classNames } = dataSet;
   const classes = classNames.length;
@@ -144,7 +224,7 @@ async function openVictim(evaluation: CheckpointEvaluation): Promise<Victim> {
     outputs: methodOutputs(config.method.name, classes),
     random: new NumpyRandom(0),
   });
-  await loadModel(checkpoint, made);
+  loadModel(content, checkpoint, made);
   return createVictim(
     withNormalization(made, normalizationOf(config.data, dataSet)),
     { shape, classes },

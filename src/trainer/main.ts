@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { readSafetensorsHeader } from '../formats/safetensors';
 import { configSchema, type RunConfig } from '../protocol/config';
-import { dataSchema } from '../protocol/data';
+import { dataSchema, type DataConfig } from '../protocol/data';
 import { evaluationFiles, evaluationRecordSchema, type EvaluationRecord } from '../protocol/evaluation';
 import { exitCodes, runFiles, runRecordSchema, type RunRecord } from '../protocol/run';
 import { stoppable, unlessStopped } from './breathe';
@@ -59,11 +59,11 @@ function print(value: unknown): number {
 async function evaluateFolder(folder: string): Promise<number> {
   const record = readEvaluation(folder);
   const checkpoint = resolve(folder, '..', '..', record.checkpoint);
-  const begun = existsSync(join(folder, evaluationFiles.samples));
+  const begun = (statSync(join(folder, evaluationFiles.events), { throwIfNoEntry: false })?.size ?? 0) > 0;
   return tellEvents(folder, evaluationFiles.stopRequest, begun, async (events, stopRequested) => {
     const config = await readCheckpointConfig(checkpoint);
     const runtime = await startRuntime(record, wasmFolder, warnThrough(events));
-    const dataSet = await loadConfigured(config, events, stopRequested);
+    const dataSet = await loadConfigured(evaluatedData(record), events, stopRequested);
     if (!dataSet) return 'stopped';
     return evaluateCheckpoint({ folder, record, checkpoint, config, dataSet, runtime, events, stopRequested });
   });
@@ -71,7 +71,7 @@ async function evaluateFolder(folder: string): Promise<number> {
 
 /** The data set of a configuration, or undefined when a stop was asked for; what takes long or is odd is in the log. */
 function loadConfigured(
-  { data }: RunConfig,
+  data: DataConfig,
   events: EventSink,
   stopRequested: () => boolean,
 ): Promise<DataSet | undefined> {
@@ -94,6 +94,14 @@ function readEvaluation(folder: string): EvaluationRecord {
   }
 }
 
+/** The data set that a record names. @throws Problem when this version does not know it */
+function evaluatedData({ data }: EvaluationRecord): DataConfig {
+  const result = dataSchema.safeParse(data);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new Problem(`data.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'wrong'}`);
+}
+
 /** The configuration of the run that wrote a checkpoint. */
 async function readCheckpointConfig(file: string): Promise<RunConfig> {
   try {
@@ -109,7 +117,7 @@ async function trainRun(folder: string, resume: string | undefined): Promise<num
   const resumeFrom = resume === undefined ? undefined : resolve(folder, resume);
   return tellEvents(folder, runFiles.stopRequest, resumeFrom !== undefined, async (events, stopRequested) => {
     const runtime = await startRuntime(wish, wasmFolder, warnThrough(events));
-    const dataSet = await loadConfigured(config, events, stopRequested);
+    const dataSet = await loadConfigured(config.data, events, stopRequested);
     if (!dataSet) return 'stopped';
     const monitor = watchDevice(runtime.device);
     return train({

@@ -74,6 +74,21 @@ function tensorsOf(folder: string, name = 'latest') {
   return decodeSafetensors(readFileSync(file), file).tensors;
 }
 
+describe('a network whose outputs are no longer finite', () => {
+  it('is not evaluated, also when the loss still was', async () => {
+    // One step, whose loss is that of the initial weights.
+    const config = {
+      method: { name: 'erm' },
+      data: { name: 'digits', limit: 100 },
+      epochs: 1,
+      optimizer: { name: 'sgd', learningRate: 1e30 },
+    };
+    await expect(run(newFolder(), config)).rejects.toThrow(
+      /^The network’s outputs are not finite for 360 of 360 test images after epoch 1\. Lower the learning rate/,
+    );
+  });
+});
+
 describe('the normalisation', () => {
   it('is part of the network and of its checkpoint, and can be left out', async () => {
     const images = { ...dataSet, normalization: { mean: [0.9], std: [0.2] } };

@@ -2,11 +2,13 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomic } from '../formats/atomicFile';
 import { encodeNpy } from '../formats/npy';
+import { shortSteps } from '../protocol/attacks';
 import { documentVersion, type RunConfig } from '../protocol/config';
 import { augmentationOf } from '../protocol/data';
 import { reportedCoverages } from '../protocol/evaluatedMetrics';
 import { lowerIsBetter } from '../protocol/metrics';
 import { runFiles } from '../protocol/run';
+import { createAttack } from './attacks/registry';
 import { createVictim } from './attacks/victim';
 import { breathe, stoppable, unlessStopped } from './breathe';
 import type { SelectiveCurve, SelectiveFile } from '../protocol/selective';
@@ -20,7 +22,7 @@ import { describeNoise, saveNoise } from './data/noise';
 import { prepareTrainingData, type Part, type TrainingData } from './data/prepare';
 import type { DataSet } from './data/types';
 import { dataFingerprint } from './dataFingerprint';
-import { countCorrect, createPredict, meanCrossEntropy } from './evaluate';
+import { countCorrect, countNotFinite, createPredict, meanCrossEntropy } from './evaluate';
 import type { EventSink } from './eventStream';
 import { createMethod, methodOutputs } from './methods/registry';
 import { normalizationOf, withNormalization, type Model } from './models/model';
@@ -59,6 +61,8 @@ export interface TrainingRun {
  */
 export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> {
   const { config, dataSet, events } = run;
+  // What does not fit is said now, not after the first epoch.
+  for (const attack of config.evaluate.attacks) createAttack(attack, dataSet.classNames.length);
   const data = prepareTrainingData(dataSet, config.data, config.seed);
   if (data.noise) await saveNoise(run.folder, data.noise, dataSet.shape);
 
@@ -85,6 +89,10 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
   if (data.noise) {
     const message = describeNoise(data.noise.record, dataSet.train.labels.length);
     events.emit({ event: 'log', level: 'info', message });
+  }
+  for (const attack of config.evaluate.attacks) {
+    const short = shortSteps(attack);
+    if (short !== undefined) events.emit({ event: 'log', level: 'warn', message: `${attack.name}: ${short}` });
   }
   const used = methodForModel(config.method, config.model);
   if ('alpha' in used && 'startEpoch' in used && used !== config.method) {
@@ -270,6 +278,13 @@ async function evaluateEpoch(run: TrainingRun, session: Session, progress: Progr
   const share = (logits: Float32Array, labels: Int32Array) => countCorrect(logits, labels, classes) / labels.length;
 
   const test = await predict(images.test, dataSet.test.labels.length);
+  const broken = countNotFinite(test, dataSet.test.labels.length);
+  if (broken > 0) {
+    throw new Problem(
+      `The network’s outputs are not finite for ${broken} of ${dataSet.test.labels.length} test images after epoch ` +
+        `${progress.epoch}. Lower the learning rate, or look at the data.`,
+    );
+  }
   const training = await predict(images.train.given, data.train.length);
   // True labels of noisy images say nothing: noise on images is judged by the images that it replaced.
   const clean = (part: Part, { replaced }: PartImages, logits: Float32Array) =>

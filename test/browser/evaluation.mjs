@@ -56,7 +56,7 @@ export const tests = [
       await row(page, 'PGD-20, completed').first().waitFor({ timeout: 60_000 });
       const { total, robust } = countsOf(folder, 'pgd20');
       check(total === TEST_IMAGES, `${total} images`);
-      const expected = `PGD-20 ${((100 * robust) / total).toFixed(1)} % ±`;
+      const expected = `PGD-20 ${((100 * robust) / total).toFixed(1)} % `;
       await until(`"${expected}" in the row`, async () => (await text(row(page, 'epoch-2'))).includes(expected));
 
       await runCommand(page, 'SAT: Open Panel');

@@ -1,8 +1,8 @@
 import type { AttackOptions, Norm } from '../../protocol/attacks';
 import type { NumpyRandom } from '../random';
-import { classOfRank, inTurn, misclassified, restarted, type Attack, type Attempt } from './attack';
+import { classOfRank, gradientPasses, misclassified, times, towardsEach, type Attack, type Plan } from './attack';
 import { ballOf, clampPixels } from './ball';
-import type { PixelLossName } from './losses';
+import { classesNeeded, type PixelLossName } from './losses';
 import { sizeOf, type PixelGradient, type Points, type Victim } from './victim';
 
 /** Share of the steps since the last checkpoint that must have raised the loss for the step size to stay. */
@@ -19,7 +19,11 @@ interface AutoPgd {
   eotSteps: number;
 }
 
-export interface AutoPgdResult extends Attempt {
+export interface AutoPgdResult {
+  /** The last misclassified iterate of each image that has one, else its start. */
+  images: Float32Array;
+  /** 1 where there is one. [n] */
+  fooled: Uint8Array;
   /** The iterate of the highest loss of each image. */
   best: Float32Array;
   /** Its loss. [n] */
@@ -31,7 +35,6 @@ export interface AutoPgdResult extends Attempt {
  * begins at 2 ε; at checkpoints it is halved, and the run goes back to the best point so far, where at most ρ of the
  * steps raised the loss, or where neither step nor best loss changed since the last checkpoint. Momentum keeps the point
  * before such a return. Ends early when every image is fooled.
- * @returns the last misclassified iterate of each image that has one
  */
 export async function autoPgd(
   victim: Victim,
@@ -151,29 +154,36 @@ async function averagedGradient(
   return { ...last, gradient: Float32Array.from(sum, (value) => value / passes) };
 }
 
-export function apgdCe(options: AttackOptions<'apgd-ce'>): Attack {
+export function apgdCe(options: AttackOptions<'apgd-ce'>): Plan {
   return untargeted('ce', options);
 }
 
-export function apgdDlr(options: AttackOptions<'apgd-dlr'>): Attack {
+export function apgdDlr(options: AttackOptions<'apgd-dlr'>): Plan {
   return untargeted('dlr', options);
 }
 
-function untargeted(loss: PixelLossName, options: AttackOptions<'apgd-ce' | 'apgd-dlr'>): Attack {
-  return (victim, points, random) =>
-    restarted(victim, points, options.restarts, (left) => autoPgd(victim, left, { ...options, loss }, random));
+function untargeted(loss: PixelLossName, options: AttackOptions<'apgd-ce' | 'apgd-dlr'>): Plan {
+  const { name, steps, restarts, eotSteps } = options;
+  const attack: Attack = async (victim, points, random) =>
+    (await autoPgd(victim, points, { ...options, loss }, random)).images;
+  const passes = (steps + 1) * eotSteps * gradientPasses;
+  return { classes: classesNeeded[loss], parts: () => times(restarts, () => ({ name, passes, attack })) };
 }
 
 /** Auto-PGD on the targeted DLR loss, for the classes that are likeliest on the natural image, one after the other. */
-export function apgdT(options: AttackOptions<'apgd-t'>): Attack {
-  return async (victim, points, random) => {
-    const settings = { ...options, loss: 'dlr-targeted', eotSteps: 1 } as const;
-    const attempt = (rank: number) => async (left: Points) => {
-      const targets = classOfRank(await victim.logits(left.images), left.labels.length, rank);
-      return autoPgd(victim, left, settings, random, targets);
-    };
-    const ranks = Array.from({ length: Math.min(options.targets, victim.classes - 1) }, (_, i) => i + 1);
-    const attempts = ranks.flatMap((rank) => Array.from({ length: options.restarts }, () => attempt(rank)));
-    return (await inTurn(victim, points, new Uint8Array(points.labels.length), attempts)).images;
+export function apgdT(options: AttackOptions<'apgd-t'>): Plan {
+  const { name, steps } = options;
+  const settings = { ...options, loss: 'dlr-targeted', eotSteps: 1 } as const;
+  return {
+    classes: classesNeeded['dlr-targeted'],
+    parts: (classes) =>
+      towardsEach(options, classes, (rank) => ({
+        name,
+        passes: (steps + 1) * gradientPasses + 1,
+        attack: async (victim, points, random) => {
+          const targets = classOfRank(await victim.logits(points.images), points.labels.length, rank);
+          return (await autoPgd(victim, points, settings, random, targets)).images;
+        },
+      })),
   };
 }

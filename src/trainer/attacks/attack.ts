@@ -1,75 +1,65 @@
+import type { AttackName } from '../../protocol/attacks';
 import { argMax } from '../evaluate';
 import type { NumpyRandom } from '../random';
-import { sizeOf, type Points, type Victim } from './victim';
+import type { Points, Victim } from './victim';
 
 /**
  * Maps images that the network classifies right to perturbed ones, which it may not. Row i of the result is within the
  * ball around row i, and in [0, 1].
+ * @param pause of attempts that are too long to be lost when they are stopped
  */
-export type Attack = (victim: Victim, points: Points, random: NumpyRandom) => Promise<Float32Array>;
+export type Attack = (victim: Victim, points: Points, random: NumpyRandom, pause?: Pause) => Promise<Float32Array>;
 
-/** One attempt at some images. */
-export interface Attempt {
+/** What an attempt has come to with a batch: with the same points and random numbers it goes on from here. */
+export interface Halfway {
+  /** Steps done. */
+  step: number;
+  /** [n · h · w · c] */
   images: Float32Array;
-  /** 1 where the perturbed image is misclassified. */
-  fooled: Uint8Array;
+  /** What the attempt knows of each image. [n] */
+  scores: Float32Array;
 }
 
-/** An attack by its name. */
+export interface Pause {
+  /** What an earlier call has kept; undefined: begin. */
+  begun: Halfway | undefined;
+  /** Called after every step; its arrays may be live, and are looked at when the attempt has been stopped. */
+  keep: (halfway: Halfway) => void;
+}
+
+/** One of the attempts that an attack consists of, each on the images that none before has fooled. */
 export interface Part {
-  name: string;
+  name: AttackName;
+  /** Forward passes that it makes with each image, unless it ends early; a gradient counts {@link gradientPasses}. */
+  passes: number;
   attack: Attack;
 }
 
+/** An attack as it was asked for. */
+export interface Plan {
+  /** Classes that there must be for it to be defined. */
+  classes: number;
+  /** @param classes how many there are @returns its attempts in their order */
+  parts: (classes: number) => Part[];
+}
+
+/** What the gradient of a loss with respect to the images costs, in forward passes. */
+export const gradientPasses = 2;
+
+export function times<T>(n: number, make: (i: number) => T): T[] {
+  return Array.from({ length: n }, (_, i) => make(i));
+}
+
 /**
- * Makes attempts one after the other, each on the images that none before has fooled.
- * @param wrong 1 for images that need no attempt
+ * The parts of an attack towards one other class at a time, each as often as it starts anew.
+ * @param part made for the 1st, 2nd, … other class
  */
-export async function inTurn(
-  { shape }: Victim,
-  points: Points,
-  wrong: Uint8Array,
-  attempts: readonly ((left: Points) => Promise<Attempt>)[],
-): Promise<Attempt> {
-  const size = sizeOf(shape);
-  const images = points.images.slice();
-  const fooled = wrong.slice();
-  for (const attempt of attempts) {
-    const rows = indicesOf(fooled, 0);
-    if (rows.length === 0) break;
-    const result = await attempt(pointsAt(points, rows, size));
-    rows.forEach((row, i) => {
-      if (result.fooled[i] !== 1) return;
-      fooled[row] = 1;
-      images.set(result.images.subarray(i * size, (i + 1) * size), row * size);
-    });
-  }
-  return { images, fooled };
-}
-
-/** Makes the same attempt several times. All images are classified right at first. */
-export async function restarted(
-  victim: Victim,
-  points: Points,
-  restarts: number,
-  attempt: (left: Points, restart: number) => Promise<Attempt>,
-): Promise<Float32Array> {
-  const attempts = Array.from({ length: restarts }, (_, restart) => (left: Points) => attempt(left, restart));
-  return (await inTurn(victim, points, new Uint8Array(points.labels.length), attempts)).images;
-}
-
-/** Judges perturbed images by the network's predictions. */
-export async function attempted(
-  victim: Victim,
-  { labels }: Points,
-  images: Float32Array,
-): Promise<Attempt & { predictions: Int32Array }> {
-  const predictions = predictionsOf(await victim.logits(images), labels.length);
-  return {
-    images,
-    predictions,
-    fooled: Uint8Array.from(predictions, (prediction, i) => (prediction === labels[i] ? 0 : 1)),
-  };
+export function towardsEach(
+  { targets, restarts }: { targets: number; restarts: number },
+  classes: number,
+  part: (target: number, restart: number) => Part,
+): Part[] {
+  return times(Math.min(targets, classes - 1), (i) => times(restarts, (restart) => part(i + 1, restart))).flat();
 }
 
 /** The arg max of each of n rows. */
@@ -98,8 +88,4 @@ export function pointsAt({ images, labels }: Points, rows: readonly number[], si
   const taken = new Float32Array(rows.length * size);
   rows.forEach((row, i) => taken.set(images.subarray(row * size, (row + 1) * size), i * size));
   return { images: taken, labels: Int32Array.from(rows, (row) => labels[row] ?? 0) };
-}
-
-function indicesOf(flags: Uint8Array, value: number): number[] {
-  return Array.from(flags.keys()).filter((i) => flags[i] === value);
 }

@@ -1,8 +1,9 @@
 import type { AttackOptions } from '../../protocol/attacks';
 import type { NumpyRandom } from '../random';
-import { classOfRank, inTurn, misclassified, restarted, type Attack, type Attempt } from './attack';
+import { classOfRank, gradientPasses, misclassified, times, towardsEach, type Plan } from './attack';
 import { ballOf, clampPixels } from './ball';
 import { stepToHyperplane } from './hyperplane';
+import { classesNeeded } from './losses';
 import { sizeOf, type Points, type Victim } from './victim';
 
 type Options = Omit<AttackOptions<'fab'>, 'name'>;
@@ -18,31 +19,38 @@ interface Boundary {
 type FindBoundary = (x: Float32Array) => Promise<Boundary>;
 
 /** Fast adaptive boundary attack (Croce and Hein, ICML 2020) towards whichever class is nearest. */
-export function fab(options: AttackOptions<'fab'>): Attack {
-  return (victim, points, random) =>
-    restarted(victim, points, options.restarts, (left, restart) =>
-      minimise(victim, left, options, nearestBoundary(victim, left.labels, options), restart > 0 ? random : undefined),
-    );
+export function fab(options: AttackOptions<'fab'>): Plan {
+  const { name, steps, restarts } = options;
+  return {
+    classes: classesNeeded.difference,
+    parts: (classes) =>
+      times(restarts, (restart) => ({
+        name,
+        passes: steps * ((classes - 1) * gradientPasses + 1),
+        attack: (victim, points, random) => {
+          const start = restart > 0 ? random : undefined;
+          return minimise(victim, points, options, nearestBoundary(victim, points.labels, options), start);
+        },
+      })),
+  };
 }
 
 /** The same towards one class at a time, those first that are likeliest on the natural image. */
-export function fabT(options: AttackOptions<'fab-t'>): Attack {
-  return async (victim, points, random) => {
-    const attempt = (rank: number, restart: number) => async (left: Points) => {
-      const targets = classOfRank(await victim.logits(left.images), left.labels.length, rank);
-      return minimise(
-        victim,
-        left,
-        options,
-        (images) => boundaryTo(victim, { images, labels: left.labels }, targets),
-        restart > 0 ? random : undefined,
-      );
-    };
-    const ranks = Array.from({ length: Math.min(options.targets, victim.classes - 1) }, (_, i) => i + 1);
-    const attempts = ranks.flatMap((rank) =>
-      Array.from({ length: options.restarts }, (_, restart) => attempt(rank, restart)),
-    );
-    return (await inTurn(victim, points, new Uint8Array(points.labels.length), attempts)).images;
+export function fabT(options: AttackOptions<'fab-t'>): Plan {
+  const { name, steps } = options;
+  return {
+    classes: classesNeeded.difference,
+    parts: (classes) =>
+      towardsEach(options, classes, (rank, restart) => ({
+        name,
+        passes: steps * (gradientPasses + 1) + 1,
+        attack: async (victim, points, random) => {
+          const { labels } = points;
+          const targets = classOfRank(await victim.logits(points.images), labels.length, rank);
+          const boundaryAt: FindBoundary = (images) => boundaryTo(victim, { images, labels }, targets);
+          return minimise(victim, points, options, boundaryAt, restart > 0 ? random : undefined);
+        },
+      })),
   };
 }
 
@@ -84,8 +92,9 @@ function dualNorm(norm: Options['norm'], values: Float32Array): number {
 /**
  * Looks for the smallest perturbation that is misclassified: steps onto the linearised boundary, drawn towards the
  * natural image by at most `alphaMax`, overshot by `eta`; once across, back to a share `beta` of the way (the authors'
- * fab_base.py). An image counts as fooled when a perturbation within ε was found; ends early when all are.
+ * fab_base.py). Ends early when a perturbation within ε was found for all.
  * @param start source of the random start, half of ε away; undefined begins at the image
+ * @returns the smallest misclassified perturbation of each image that has one within ε, else the image
  */
 async function minimise(
   victim: Victim,
@@ -93,7 +102,7 @@ async function minimise(
   { norm, epsilon, steps, alphaMax, eta, beta }: Options,
   boundaryAt: FindBoundary,
   start: NumpyRandom | undefined,
-): Promise<Attempt> {
+): Promise<Float32Array> {
   const ball = ballOf(norm, epsilon);
   const n = labels.length;
   const size = sizeOf(victim.shape);
@@ -141,5 +150,8 @@ async function minimise(
     });
     if (smallest.every((distance) => distance <= epsilon)) break;
   }
-  return { images: found, fooled: Uint8Array.from(smallest, (distance) => (distance <= epsilon ? 1 : 0)) };
+  smallest.forEach((distance, row) => {
+    if (distance > epsilon) rowOf(found, row).set(rowOf(natural, row));
+  });
+  return found;
 }

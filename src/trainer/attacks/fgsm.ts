@@ -1,9 +1,11 @@
 import type { AttackOptions } from '../../protocol/attacks';
-import type { Attack } from './attack';
+import { gradientPasses, type Attack, type Plan } from './attack';
+import { classesNeeded } from './losses';
 import { ascend } from './pgd';
 
 /** Fast gradient sign method (Goodfellow, Shlens and Szegedy, ICLR 2015): one step of size ε from the image. */
-export function fgsm({ norm, epsilon }: AttackOptions<'fgsm'>): Attack {
+export function fgsm({ name, norm, epsilon }: AttackOptions<'fgsm'>): Plan {
   const options = { loss: 'ce', norm, epsilon, stepSize: epsilon, steps: 1, randomStart: false } as const;
-  return (victim, points, random) => ascend(victim, points, options, random);
+  const attack: Attack = (victim, points, random) => ascend(victim, points, options, random);
+  return { classes: classesNeeded.ce, parts: () => [{ name, passes: gradientPasses, attack }] };
 }

@@ -1,23 +1,24 @@
 import type { AttackOptions } from '../../protocol/attacks';
-import { attempted, inTurn, type Attack, type Attempt } from './attack';
+import { gradientPasses, towardsEach, type Plan } from './attack';
+import { classesNeeded } from './losses';
 import { ascend } from './pgd';
-import type { Points } from './victim';
 
 /**
  * MultiTargeted (Gowal et al., 2019; facts 4.3): PGD that raises z_t − z_y, for every other class t in turn, each from
- * a random start of its own, and all of that `restarts` times. The worst of all counts.
+ * random starts of its own. The worst of all counts.
  */
-export function multiTargeted(options: AttackOptions<'multi-targeted'>): Attack {
-  return async (victim, points, random) => {
-    const ascent = { ...options, loss: 'difference', randomStart: true } as const;
-    const attempt =
-      (offset: number) =>
-      async (left: Points): Promise<Attempt> => {
-        const targets = left.labels.map((label) => (label + offset) % victim.classes);
-        return attempted(victim, left, await ascend(victim, left, ascent, random, targets));
-      };
-    const targets = Array.from({ length: victim.classes - 1 }, (_, i) => attempt(i + 1));
-    const attempts = Array.from({ length: options.restarts }, () => targets).flat();
-    return (await inTurn(victim, points, new Uint8Array(points.labels.length), attempts)).images;
+export function multiTargeted({ name, restarts, ...options }: AttackOptions<'multi-targeted'>): Plan {
+  const ascent = { ...options, loss: 'difference', randomStart: true } as const;
+  return {
+    classes: classesNeeded.difference,
+    parts: (classes) =>
+      towardsEach({ targets: classes - 1, restarts }, classes, (offset) => ({
+        name,
+        passes: options.steps * gradientPasses,
+        attack: (victim, points, random) => {
+          const targets = points.labels.map((label) => (label + offset) % classes);
+          return ascend(victim, points, ascent, random, targets);
+        },
+      })),
   };
 }

@@ -1,8 +1,8 @@
 import type { AttackOptions, Norm } from '../../protocol/attacks';
 import type { NumpyRandom } from '../random';
-import { attempted, restarted, type Attack } from './attack';
+import { gradientPasses, times, type Attack, type Part, type Plan } from './attack';
 import { ballOf } from './ball';
-import type { PixelLossName } from './losses';
+import { classesNeeded, type PixelLossName } from './losses';
 import { sizeOf, type Points, type Victim } from './victim';
 
 interface Ascent {
@@ -48,14 +48,20 @@ export async function ascend(
 }
 
 /** PGD on the cross-entropy. */
-export function pgd(options: Omit<AttackOptions<'pgd'>, 'name'>): Attack {
-  return (victim, points, random) =>
-    restarted(victim, points, options.restarts, async (left) =>
-      attempted(victim, left, await ascend(victim, left, { loss: 'ce', ...options }, random)),
-    );
+export function pgd({ name, restarts, ...options }: AttackOptions<'pgd'>): Plan {
+  return repeatedly({ name, ...options }, restarts);
 }
 
 /** PGD-20 as the authors' pgd_attack.py. */
-export function pgd20(options: AttackOptions<'pgd20'>): Attack {
-  return pgd({ ...options, randomStart: true });
+export function pgd20({ name, restarts, ...options }: AttackOptions<'pgd20'>): Plan {
+  return repeatedly({ name, ...options, randomStart: true }, restarts);
+}
+
+function repeatedly({ name, ...options }: Omit<Ascent, 'loss'> & Pick<Part, 'name'>, restarts: number): Plan {
+  const ascent = { ...options, loss: 'ce' } as const;
+  const attack: Attack = (victim, points, random) => ascend(victim, points, ascent, random);
+  return {
+    classes: classesNeeded.ce,
+    parts: () => times(restarts, () => ({ name, passes: options.steps * gradientPasses, attack })),
+  };
 }

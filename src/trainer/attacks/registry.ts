@@ -1,6 +1,13 @@
-import type { AttackConfig, AttackName, AttackOptions } from '../../protocol/attacks';
+import {
+  attackSchema,
+  attackTitles,
+  type AttackConfig,
+  type AttackName,
+  type AttackOptions,
+} from '../../protocol/attacks';
+import { Problem } from '../problem';
 import { apgdCe, apgdDlr, apgdT } from './apgd';
-import type { Attack, Part } from './attack';
+import type { Part, Plan } from './attack';
 import { autoattack } from './autoattack';
 import { fab, fabT } from './fab';
 import { fgsm } from './fgsm';
@@ -8,7 +15,7 @@ import { multiTargeted } from './multiTargeted';
 import { pgd, pgd20 } from './pgd';
 import { square } from './square';
 
-const factories: { [N in AttackName]: (options: AttackOptions<N>) => Attack | Part[] } = {
+const factories: { [N in AttackName]: (options: AttackOptions<N>) => Plan } = {
   fgsm,
   pgd,
   pgd20,
@@ -22,9 +29,20 @@ const factories: { [N in AttackName]: (options: AttackOptions<N>) => Attack | Pa
   autoattack,
 };
 
-/** Makes the attack that a configuration names: itself, or the attacks that it is made of, in their order. */
-export function createAttack<N extends AttackName>(options: AttackOptions<N> & AttackConfig): Part[] {
+/**
+ * Makes the attack that a configuration names: the attempts that it consists of, in their order.
+ * @throws Problem when there are too few classes for it
+ */
+export function createAttack(options: AttackConfig, classes: number): Part[] {
+  const plan = planOf(options);
+  if (classes >= plan.classes) return plan.parts(classes);
+  const names = Object.keys(attackTitles).filter((name) => planOf(attackSchema.parse({ name })).classes <= classes);
+  throw new Problem(
+    `${attackTitles[options.name]} needs ${plan.classes} classes, the data have ${classes}. Choose one of ${names.join(', ')}.`,
+  );
+}
+
+function planOf<N extends AttackName>(options: AttackOptions<N> & AttackConfig): Plan {
   const name: N = options.name;
-  const made = factories[name](options);
-  return Array.isArray(made) ? made : [{ name, attack: made }];
+  return factories[name](options);
 }

@@ -1,6 +1,6 @@
 import type { AttackOptions, Norm } from '../../protocol/attacks';
 import type { NumpyRandom } from '../random';
-import { pointsAt, restarted, type Attack, type Attempt } from './attack';
+import { pointsAt, times, type Attack, type Pause, type Plan } from './attack';
 import { ballOf, clampPixels } from './ball';
 import { sizeOf, type Points, type Victim } from './victim';
 
@@ -8,9 +8,11 @@ import { sizeOf, type Points, type Victim } from './victim';
  * Square attack (Andriushchenko et al., ECCV 2020; the authors' square.py): random search over squares on the margin
  * z_y − max z_i, without gradients. Each query changes the same square of all images that still stand.
  */
-export function square(options: AttackOptions<'square'>): Attack {
-  return (victim, points, random) =>
-    restarted(victim, points, options.restarts, (left) => randomSearch(victim, left, options, random));
+export function square(options: AttackOptions<'square'>): Plan {
+  const { name, queries, restarts } = options;
+  const attack: Attack = (victim, points, random, pause) => randomSearch(victim, points, options, random, pause);
+  // Its margin is defined for two classes.
+  return { classes: 2, parts: () => times(restarts, () => ({ name, passes: queries + 1, attack })) };
 }
 
 async function randomSearch(
@@ -18,13 +20,21 @@ async function randomSearch(
   points: Points,
   { norm, epsilon, queries, initialShare }: AttackOptions<'square'>,
   random: NumpyRandom,
-): Promise<Attempt> {
+  pause?: Pause,
+): Promise<Float32Array> {
   const size = sizeOf(victim.shape);
   const proposals = proposalsOf(norm, { shape: victim.shape, epsilon, random });
   const images = points.images.slice();
   for (let from = 0; from < images.length; from += size) proposals.start(images.subarray(from, from + size));
-  const margins = marginsOf(await victim.logits(images), points.labels);
+  const { begun } = pause ?? {};
+  if (begun) images.set(begun.images);
+  const margins = begun ? begun.scores.slice() : marginsOf(await victim.logits(images), points.labels);
   for (let query = 0; query < queries; query += 1) {
+    if (begun && query < begun.step) {
+      // Its random numbers are drawn, as they were then; what came of them is in the images.
+      proposals.next(initialShare * shareAt(query));
+      continue;
+    }
     const standing = Array.from(margins.keys()).filter((row) => (margins[row] ?? 0) > 0);
     if (standing.length === 0) break;
     const current = pointsAt({ images, labels: points.labels }, standing, size);
@@ -40,8 +50,9 @@ async function randomSearch(
       margins[row] = margin;
       images.set(current.images.subarray(i * size, (i + 1) * size), row * size);
     });
+    pause?.keep({ step: query + 1, images, scores: margins });
   }
-  return { images, fooled: Uint8Array.from(margins, (margin) => (margin > 0 ? 0 : 1)) };
+  return images;
 }
 
 /** The queries after which the share of the image that a square covers is halved again; not scaled to their number. */

@@ -1,10 +1,10 @@
 import type { Model } from '../models/model';
+import { classLogits } from '../ops/classLogits';
 import { oneHot } from '../ops/crossEntropy';
 import { NumpyRandom } from '../random';
 import { eager, type Compile, type Program } from '../runtimes/program';
 import * as tf from '../tf';
-import { Problem } from '../problem';
-import { classesNeeded, pixelLosses, type PixelLoss, type PixelLossName } from './losses';
+import { pixelLosses, type PixelLoss, type PixelLossName } from './losses';
 
 /** Images and their labels, row by row on the host. Pixels in [0, 1], [n · h · w · c]. */
 export interface Points {
@@ -29,7 +29,7 @@ export interface Victim {
   readonly classes: number;
   /** @returns [n · classes] */
   logits(images: Float32Array): Promise<Float32Array>;
-  /** @param targets classes that a targeted loss prefers. [n] @throws Problem when there are too few classes for the loss */
+  /** @param targets classes that a targeted loss prefers. [n] */
   gradient(loss: PixelLossName, points: Points, targets?: Int32Array): Promise<PixelGradient>;
 }
 
@@ -40,9 +40,8 @@ interface GradientInputs extends tf.NamedTensorMap {
 }
 
 /** Eval-mode logits without the output of an abstaining model that is no class. */
-function classLogits(model: Model, images: tf.Tensor, classes: number): tf.Tensor2D {
-  const logits = model.forward(images as tf.Tensor4D, 'eval');
-  return logits.shape[1] === classes ? logits : tf.slice(logits, [0, 0], [-1, classes]);
+function forwardClasses(model: Model, images: tf.Tensor, classes: number): tf.Tensor2D {
+  return classLogits(model.forward(images as tf.Tensor4D, 'eval'), classes);
 }
 
 /** The gradient of a loss with respect to the images, as a program of the runtime. */
@@ -55,7 +54,7 @@ export function createInputGradient(
   return compile(({ images, labels, targets }: GradientInputs) => {
     const kept: tf.Tensor[] = [];
     const gradient = tf.grad((x) => {
-      const logits = classLogits(model, x, classes);
+      const logits = forwardClasses(model, x, classes);
       const losses = loss(logits, labels as tf.Tensor2D, targets as tf.Tensor2D);
       kept.push(tf.keep(losses), tf.keep(logits));
       return tf.sum(losses);
@@ -89,7 +88,7 @@ export function createVictim(
   };
   const classTensor = (labels: Int32Array) => oneHot(repeatLast(labels, 1, paddedRows(labels.length)), classes);
   const forward = compile(({ images }: { images: tf.Tensor }) => ({
-    logits: classLogits(model, images, classes),
+    logits: forwardClasses(model, images, classes),
   }));
   const gradients = new Map<PixelLossName, ReturnType<typeof createInputGradient>>();
   const gradientOf = (name: PixelLossName) => {
@@ -113,11 +112,6 @@ export function createVictim(
       return logits;
     },
     async gradient(name, { images, labels }, targets = labels) {
-      if (classes < classesNeeded[name]) {
-        throw new Problem(
-          `This attack needs ${classesNeeded[name]} classes, the data have ${classes}. Choose one of apgd-ce, pgd or square.`,
-        );
-      }
       await between();
       const inputs = { images: imageTensor(images), labels: classTensor(labels), targets: classTensor(targets) };
       const outputs = gradientOf(name)(inputs, call);

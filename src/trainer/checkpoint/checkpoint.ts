@@ -137,9 +137,9 @@ export async function loadCheckpoint(file: string, trained: Trained): Promise<Pr
   return { step, epoch, running, best, bestValidation };
 }
 
-/** Puts a checkpoint's weights into a model. @throws Problem when they do not fit it */
-export async function loadModel(file: string, { weights }: Model): Promise<void> {
-  assignAll(weights, decodeSafetensors(await readFile(file), file).tensors, file);
+/** Puts a checkpoint's weights into a model. @param file its name, for messages @throws Problem when they do not fit it */
+export function loadModel(bytes: Uint8Array, file: string, { weights }: Model): void {
+  assignAll(weights, decodeSafetensors(bytes, file).tensors, file);
 }
 
 function assignAll(all: readonly Entry[], tensors: ReadonlyMap<string, Tensor>, file: string): void {

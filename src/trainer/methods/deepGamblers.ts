@@ -1,7 +1,8 @@
 import type { MethodOptions } from '../../protocol/methods';
 import { crossEntropy, logSoftmax } from '../ops/crossEntropy';
 import * as tf from '../tf';
-import { classLogits, type Method } from './method';
+import { classLogits } from '../ops/classLogits';
+import type { Method } from './method';
 
 /**
  * Deep Gamblers (Liu et al., NeurIPS 2019): K class outputs and one for abstention, which pays back 1/o of the stake; the

@@ -1,7 +1,7 @@
 import type { Model } from '../models/model';
 import type { Weight } from '../models/weights';
 import type { StepRandom } from '../runtimes/program';
-import * as tf from '../tf';
+import type * as tf from '../tf';
 
 /** One mini-batch. */
 export interface Batch {
@@ -32,11 +32,6 @@ export function withChanges(batch: Batch, changes: Partial<Pick<Batch, 'images' 
       return batch.epoch;
     },
   };
-}
-
-/** The outputs of the classes, without one for abstention. @param logits [n, K + 1] @returns [n, K] */
-export function classLogits(logits: tf.Tensor2D, classes: number): tf.Tensor2D {
-  return tf.slice(logits, [0, 0], [-1, classes]);
 }
 
 export interface BatchResult {

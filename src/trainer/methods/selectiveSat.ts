@@ -1,7 +1,8 @@
 import type { MethodOptions } from '../../protocol/methods';
 import { crossEntropy, probabilities } from '../ops/crossEntropy';
 import * as tf from '../tf';
-import { classLogits, type Method, type MethodContext } from './method';
+import { classLogits } from '../ops/classLogits';
+import type { Method, MethodContext } from './method';
 import { scatterRows } from './sat';
 
 /**
