@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeAtomic } from '../formats/atomicFile';
 import { documentVersion, type RunConfig } from '../protocol/config';
-import { runFiles, runRecordSchema, type ExitRecord, type NewRunRecord, type Pin } from '../protocol/run';
+import { exitSchema, runFiles, runRecordSchema, type ExitRecord, type NewRunRecord, type Pin } from '../protocol/run';
 import { gitPatch, gitState } from './git';
 import { describeConfig } from './labels';
 import { presetName } from './presets';
@@ -185,9 +185,9 @@ async function superviseRun(folder: string, args: string[], { node, dist }: Tool
   child.on('error', ({ message }) => (failure = message));
   child.on('exit', (code) => (failure ??= `its supervisor ended at once with code ${code}`));
   child.unref();
-  const deadline = Date.now() + launchDeadline;
-  while (Date.now() < deadline) {
-    if (existsSync(join(folder, runFiles.exit)) || (await hasProcess(folder))) return;
+  const begun = Date.now();
+  while (Date.now() < begun + launchDeadline) {
+    if ((await hasEndedSince(folder, begun)) || (await hasProcess(folder))) return;
     if (failure !== undefined) return recordFailedLaunch(folder, failure);
     await sleep(20);
   }
@@ -196,6 +196,13 @@ async function superviseRun(folder: string, args: string[], { node, dist }: Tool
 async function hasProcess(folder: string): Promise<boolean> {
   const parsed = runRecordSchema.safeParse(JSON.parse(await readFile(join(folder, runFiles.record), 'utf8')));
   return parsed.success && parsed.data.process !== null;
+}
+
+/** Not by an exit that the supervisor before notes only now. */
+async function hasEndedSince(folder: string, begun: number): Promise<boolean> {
+  const text = await readFile(join(folder, runFiles.exit), 'utf8').catch(() => 'null');
+  const parsed = exitSchema.safeParse(JSON.parse(text));
+  return parsed.success && parsed.data.time * 1000 >= begun;
 }
 
 async function recordFailedLaunch(folder: string, reason: string): Promise<void> {

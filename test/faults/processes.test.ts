@@ -321,6 +321,20 @@ describe('a resume', { timeout: 40_000 }, () => {
     await untilStatus(run, 'running');
   });
 
+  it('that fails to start is failed, also when the supervisor before it notes its exit meanwhile', async () => {
+    const run = await stopped();
+    const dist = join(place, 'late');
+    mkdirSync(dist);
+    const late = JSON.stringify({ version: 1, code: 130, signal: null, time: 1 });
+    const exit = JSON.stringify(join(run.folder, 'exit.json'));
+    writeFileSync(
+      join(dist, 'supervisor.js'),
+      `require('fs').writeFileSync(${exit}, '${late}'); setTimeout(() => process.exit(1), 300);`,
+    );
+    await resumeRun(run, { ...tools, dist });
+    await untilStatus(run, 'failed');
+  });
+
   it('followed at once by a move to the trash refuses the move', async () => {
     const run = await stopped();
     process.env['FAKE_TRAINER'] = 'slow';
