@@ -68,6 +68,12 @@ export class SatPanel extends LitElement {
     });
   }
 
+  /** Once a frame at most: points come in one message for each run and metric. */
+  protected override async scheduleUpdate(): Promise<void> {
+    await new Promise(requestAnimationFrame);
+    await super.scheduleUpdate();
+  }
+
   private receive(message: ToWebview): void {
     this.store.apply(message);
     // While the host still reads, it knows of no selection that would be worth remembering.

@@ -130,10 +130,8 @@ class Panel implements vscode.Disposable {
         this.sent = new Map();
         this.sendRuns();
         await this.lab.load();
-        {
-          this.sendRuns();
-          return;
-        }
+        this.sendRuns();
+        return;
       case 'select': {
         this.select(message.runs);
         return;
