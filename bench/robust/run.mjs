@@ -1,5 +1,5 @@
-// `npm run bench:robust [-- --images 1000 --rounds 3 ATTACK …]`: the same attacks on the same weights and images here and
-// in torchattacks, alternately. Robust accuracy must agree within half a point, or one image; images per second stand
+// `npm run bench:robust [-- --images 1000 --rounds 3 --network at ATTACK …]`: the same attacks on the same weights and images
+// here and in torchattacks, alternately. Robust accuracy must agree within half a point, or one image; images per second stand
 // side by side. Without options it takes about a quarter of an hour, nearly all of it AutoAttack.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
@@ -14,6 +14,8 @@ const { values: options, positionals } = parseArgs({
   options: {
     images: { type: 'string', default: '64' },
     rounds: { type: 'string', default: '1' },
+    /** Only these networks: erm, at. */
+    network: { type: 'string', multiple: true },
     /** The four files of Fashion-MNIST, as Debian’s package dataset-fashion-mnist installs them. */
     data: { type: 'string', default: '/usr/share/datasets/fashion-mnist' },
   },
@@ -76,6 +78,7 @@ console.log(
 );
 console.log('|---|---|---|---|---|---|---|---|---|');
 for (const network of networks) {
+  if (options.network && !options.network.includes(network.name)) continue;
   const checkpoint = checkpointOf(network);
   const { epsilon } = network;
   for (const attack of attacks) {
