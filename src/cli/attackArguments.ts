@@ -1,5 +1,5 @@
-import { attackTitles } from '../protocol/attacks';
-import { evaluationAttackSchema, type EvaluationAttack } from '../protocol/evaluation';
+import { makeAttack, numberOf, readOption } from '../lab/attackText';
+import type { EvaluationAttack } from '../protocol/evaluation';
 import { UsageError } from './output';
 
 /** What somebody says of an attack on the command line. */
@@ -24,9 +24,8 @@ const saidElsewhere = new Map([
 
 /** A number, or a fraction such as 8/255. @throws UsageError */
 export function numeric(text: string): number {
-  const [, numerator, denominator] = /^([^/]+)\/([^/]+)$/.exec(text) ?? [];
-  const value = Number(numerator ?? text) / Number(denominator ?? 1);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new UsageError(`${text} is not a number`);
+  const value = numberOf(text);
+  if (Number.isNaN(value)) throw new UsageError(`${text} is not a number`);
   return value;
 }
 
@@ -40,52 +39,26 @@ export function numbers(text: string): number[] {
  * @throws UsageError that names the option which the attack does not have or cannot take
  */
 export function attacksOf({ attack: name, set, epsilon, steps, ...others }: AttackArguments): EvaluationAttack[] {
-  const wrong = set.find((setting) => !/^[^=]+=/.test(setting));
-  if (wrong !== undefined) throw new UsageError(`--set ${wrong}: expected option=value`);
   const { norm, stepSize, restarts, seed } = others;
-  const more = set.map((setting) => {
-    const at = setting.indexOf('=');
-    const option = setting.slice(0, at);
-    const flag = saidElsewhere.get(option);
+  for (const setting of set) {
+    const flag = saidElsewhere.get(setting.split('=')[0] ?? '');
     if (flag !== undefined) throw new UsageError(`--set ${setting}: use ${flag}`);
-    return [option, jsonOrText(setting.slice(at + 1))] as const;
-  });
+  }
+  const more = saidAs('--set', () => set.map(readOption));
   const made = (epsilon: number | undefined, steps: number | undefined) => {
     const given = Object.entries({ epsilon, norm, steps, stepSize, restarts, seed }).filter(
       ([, value]) => value !== undefined,
     );
-    return oneAttack(name, Object.fromEntries([...given, ...more]));
+    return saidAs('--attack', () => makeAttack(name, Object.fromEntries([...given, ...more])));
   };
   return (epsilon ?? [undefined]).flatMap((radius) => (steps ?? [undefined]).map((count) => made(radius, count)));
 }
 
-function oneAttack(name: string, options: Record<string, unknown>): EvaluationAttack {
-  const result = evaluationAttackSchema.safeParse({ name, ...options });
-  if (result.success) return result.data;
-  if (name !== 'none' && !(name in attackTitles)) {
-    throw new UsageError(`There is no attack ${name}. Choose one of none, ${Object.keys(attackTitles).join(', ')}.`);
-  }
-  throw new UsageError(`--attack ${name}: ${reasonOf(result.error.issues)}`);
-}
-
-function jsonOrText(text: string): unknown {
+/** @throws UsageError for what the work throws, with the option that said it */
+function saidAs<T>(option: string, work: () => T): T {
   try {
-    return JSON.parse(text);
-  } catch {
-    return text;
+    return work();
+  } catch (error) {
+    throw new UsageError(`${option} ${error instanceof Error ? error.message : String(error)}`);
   }
-}
-
-interface Issue {
-  readonly message: string;
-  readonly path: readonly PropertyKey[];
-  readonly errors?: readonly (readonly Issue[])[];
-}
-
-/** What is wrong with an attack: of the possibilities that were tried, what the one that bears its name says. */
-function reasonOf(issues: readonly Issue[]): string {
-  const [issue] = issues;
-  if (issue?.errors) return reasonOf(issue.errors.at(-1) ?? []);
-  if (!issue) return 'it cannot be read';
-  return issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : issue.message;
 }

@@ -19,13 +19,17 @@ describe('the attack on a command line', () => {
       { epsilon: 4 / 255, steps: 10, restarts: 2 },
       { epsilon: 4 / 255, steps: 100, restarts: 2 },
     ]);
-    expect(attacksOf({ attack: 'autoattack', set: ['version=plus'] })).toMatchObject([{ version: 'plus' }]);
+    for (const version of ['plus', '2020']) {
+      expect(attacksOf({ attack: 'autoattack', set: [`version=${version}`] })).toMatchObject([{ version }]);
+    }
   });
 
   it('names the option that is wrong', () => {
     expect(() => attacksOf({ attack: 'pgd20', epsilon: [0.1, -1], set: [] })).toThrow(/--attack pgd20: epsilon/);
     expect(() => attacksOf({ attack: 'square', steps: [5], set: [] })).toThrow(/--attack square: .*steps/);
-    expect(() => attacksOf({ attack: 'pgd200', set: [] })).toThrow(/no attack pgd200. Choose one of none, fgsm/);
+    expect(() => attacksOf({ attack: 'pgd200', set: [] })).toThrow(
+      /pgd200: there is no such attack. Choose one of none, fgsm/,
+    );
     expect(() => attacksOf({ attack: 'pgd20', set: ['restarts'] })).toThrow(/expected option=value/);
     // The result would stand under another name, or be of other images than it says.
     expect(() => attacksOf({ attack: 'fgsm', set: ['name=autoattack'] })).toThrow(

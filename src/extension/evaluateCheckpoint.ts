@@ -5,10 +5,12 @@ import { isDeepStrictEqual } from 'node:util';
 import * as vscode from 'vscode';
 import { isLimitedTo, prepareEvaluation, startEvaluation, stopEvaluation, type Evaluation } from '../lab/evaluate';
 import { formatDuration } from '../lab/format';
-import { attackTitle, countWords, resultWords, shareWords } from '../lab/robustness';
+import { attackLine, numberOf, readAttack } from '../lab/attackText';
+import { attackSettings, attackTitle, countWords, resultWords, shareWords } from '../lab/robustness';
 import type { Run, RunCheckpoint } from '../lab/run';
-import { attackDescriptions, attackTitles, type AttackName } from '../protocol/attacks';
-import { evaluationAttackSchema, type EvaluationAttack } from '../protocol/evaluation';
+import { attackDescriptions, attackTitles, type AttackConfig, type AttackName } from '../protocol/attacks';
+import { configSchema } from '../protocol/config';
+import type { EvaluationAttack } from '../protocol/evaluation';
 import type { Lab } from './lab';
 import { lastEvaluationChoices, rememberEvaluationChoices, type EvaluationChoices } from './memory';
 import { askStep, back, type Choice, type Step } from './quickPickSteps';
@@ -22,8 +24,9 @@ export interface Target {
 
 interface Answers {
   targets: readonly Target[];
-  attack: 'none' | AttackName;
-  /** One radius, or several with commas. */
+  /** Its name and the options that are not as usual: "pgd steps=100 norm=l2". */
+  attack: string;
+  /** One radius, or several with commas; says nothing where the attack has its own. */
   epsilon: string;
   /** 0: all. */
   limit: number;
@@ -51,7 +54,7 @@ export async function evaluateCommand(
   const answers = await ask(lab, named, lastEvaluationChoices(state));
   if (!answers) return;
   const { targets, attack, epsilon, limit } = answers;
-  await rememberEvaluationChoices(state, { attack, limit, ...(attack === 'none' ? {} : { epsilon }) });
+  await rememberEvaluationChoices(state, { attack, limit, ...(needsRadius(attack) ? { epsilon } : {}) });
   const evaluations: Evaluation[] = [];
   for (const target of targets) {
     for (const each of attacksOf(attack, epsilon)) {
@@ -129,16 +132,19 @@ function sayKnown(evaluation: Evaluation): void {
   void vscode.window.showInformationMessage(message);
 }
 
-/** One attack for each ε. */
-function attacksOf(name: Answers['attack'], epsilon: string): EvaluationAttack[] {
-  if (name === 'none') return [{ name }];
-  return epsilon.split(',').map((radius) => evaluationAttackSchema.parse({ name, epsilon: Number(radius) }));
+/** One attack for each ε, where the attack does not say its own. */
+function attacksOf(attack: string, epsilon: string): EvaluationAttack[] {
+  if (!needsRadius(attack)) return [readAttack(attack)];
+  return epsilon.split(',').map((radius) => readAttack(`${attack} epsilon=${radius}`));
+}
+
+function needsRadius(attack: string): boolean {
+  return attack !== 'none' && !/\sepsilon=/.test(attack);
 }
 
 async function ask(lab: Lab, named: readonly Target[], last: EvaluationChoices): Promise<Answers | undefined> {
   const answers: Answers = { targets: named, attack: 'pgd20', epsilon: '0.031', limit: 1000 };
   let run: Run | undefined;
-  const isAttack = () => answers.attack !== 'none';
   const questions: { asked: () => boolean; ask: (place: Place) => Promise<unknown> }[] = [
     {
       asked: () => named.length === 0,
@@ -151,10 +157,11 @@ async function ask(lab: Lab, named: readonly Target[], last: EvaluationChoices):
     },
     {
       asked: () => true,
-      ask: (place) => askStep({ ...place, ...attackStep(last) }).then(keep((attack) => (answers.attack = attack))),
+      ask: (place) =>
+        askStep({ ...place, ...attackStep(answers, last) }).then(keep((attack) => (answers.attack = attack))),
     },
     {
-      asked: isAttack,
+      asked: () => needsRadius(answers.attack),
       ask: (place) => askStep({ ...place, ...epsilonStep(last) }).then(keep((epsilon) => (answers.epsilon = epsilon))),
     },
     {
@@ -228,24 +235,60 @@ function keptCheckpoints(run: Run): RunCheckpoint[] {
   return run.checkpoints.filter(({ path }) => existsSync(path));
 }
 
-function attackStep(last: EvaluationChoices): Question<Answers['attack']> {
+function attackStep({ targets }: Answers, last: EvaluationChoices): Question<string> {
   const described = attackDescriptions();
   const names = Object.keys(attackTitles) as AttackName[];
   const usual: AttackName[] = ['pgd20', 'autoattack', 'fgsm', 'apgd-ce'];
-  const items: Choice<Answers['attack']>[] = [...new Set([...usual, ...names])].map((name) => ({
+  const items: Choice<string>[] = [...new Set([...usual, ...names])].map((name) => ({
     label: attackTitles[name],
     // The label is not said twice: "AutoAttack: several attacks in turn".
     description: (described.get(name) ?? '').replace(new RegExp(`^${attackTitles[name]}(?::| (?=as)) ?`), ''),
     value: name,
   }));
-  const none = {
-    label: vscode.l10n.t('No Attack'),
-    description: vscode.l10n.t('natural accuracy'),
-    value: 'none' as const,
+  items.push({ label: vscode.l10n.t('No Attack'), description: vscode.l10n.t('natural accuracy'), value: 'none' });
+  const inTraining = attacksInTraining(targets).map(attackLine);
+  const own = (line: string) => ({
+    ...attackItem(line),
+    ...(inTraining.includes(line) ? { detail: vscode.l10n.t('as during training') } : {}),
+  });
+  const known = new Set(items.map(({ value }) => value));
+  const remembered = last.attack ?? 'pgd20';
+  const more = [...new Set([...inTraining, remembered])].filter((line) => !known.has(line) && isAttack(line));
+  return {
+    placeholder: vscode.l10n.t('Attack; options may follow its name: pgd steps=100 restarts=5 norm=l2'),
+    items: [...more.map(own), ...items],
+    preferred: remembered,
+    typed: (text) => {
+      const line = text.trim().replaceAll(/\s+/g, ' ');
+      if (!line.includes(' ')) return undefined;
+      try {
+        return { ...attackItem(line), description: line };
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error);
+      }
+    },
   };
-  const all = [...items, none];
-  const preferred = all.find(({ value }) => value === (last.attack ?? 'pgd20'))?.value;
-  return { placeholder: vscode.l10n.t('Attack'), items: all, preferred };
+}
+
+/** @throws Error in words when it is none */
+function attackItem(line: string): Choice<string> {
+  const attack = readAttack(line);
+  return { label: attackTitle(attack), description: attackSettings(attack), value: line };
+}
+
+/** What another version remembers may be none. */
+function isAttack(line: string): boolean {
+  try {
+    readAttack(line);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The attacks that the run was evaluated with as it trained. */
+function attacksInTraining([target]: readonly Target[]): AttackConfig[] {
+  return configSchema.safeParse(target?.run.record?.config).data?.evaluate.attacks ?? [];
 }
 
 function epsilonStep(last: EvaluationChoices): Question<string> {
@@ -262,16 +305,16 @@ function epsilonStep(last: EvaluationChoices): Question<string> {
   });
   const values = new Set([last.epsilon ?? '0.031', ...Object.keys(words)]);
   return {
-    placeholder: vscode.l10n.t('Radius ε (L∞), in pixels of [0, 1]; type another, or several with commas'),
+    placeholder: vscode.l10n.t('Radius ε, in pixels of [0, 1]; type another (8/255), or several with commas'),
     items: [...values].map(item),
     preferred: last.epsilon ?? '0.031',
     typed: (text) => {
       const radii = text.split(',').map((part) => part.trim());
-      return radii.every((part) => part !== '' && Number(part) >= 0 && Number(part) <= 1)
+      return radii.every((part) => numberOf(part) >= 0)
         ? {
             label: radii.join(', '),
             description: radii.length > 1 ? vscode.l10n.t('{0} evaluations, one after the other', radii.length) : '',
-            value: radii.map((part) => String(Number(part))).join(','),
+            value: radii.map((part) => String(numberOf(part))).join(','),
           }
         : undefined;
     },
@@ -287,7 +330,8 @@ function limitStep(answers: Answers, last: EvaluationChoices): Question<number> 
     ].join(', '),
     value: limit,
   });
-  const limits = new Set([last.limit ?? 1000, 1000, 100, 0]);
+  const inTraining = attacksInTraining(answers.targets).flatMap((attack) => attack.limit ?? []);
+  const limits = new Set([last.limit ?? 1000, ...inTraining, 1000, 100, 0]);
   return {
     placeholder: vscode.l10n.t('How many test images; type another number'),
     items: [...limits].map(item),
@@ -316,7 +360,7 @@ function knownWords({ targets, attack, epsilon }: Answers, limit: number): strin
     }
   }
   const { evaluations } = target.run;
-  const measured = evaluations.findLast(({ record }) => record?.counts && record.attack.name === attack)?.record;
+  const measured = evaluations.findLast(({ record }) => record?.counts && record.attack.name === first.name)?.record;
   if (!measured?.counts || measured.started === null || measured.ended === null || limit === 0) return [];
   const each = (measured.ended - measured.started) / measured.counts.total;
   const seconds = each * limit * targets.length * attacks.length;

@@ -13,15 +13,15 @@ export interface Step<T> {
   items: readonly Choice<T>[] | Promise<readonly Choice<T>[]>;
   /** The value that stands first and is taken with Enter. */
   preferred?: T | undefined;
-  /** Makes an item of what was typed, where something else than the items may be meant. */
-  typed?: ((text: string) => Choice<T> | undefined) | undefined;
+  /** Makes an item of what was typed, or says what is wrong with it; undefined where one of the items may be meant. */
+  typed?: ((text: string) => Choice<T> | string | undefined) | undefined;
 }
 
 export const back = Symbol('back');
 
 /** Asks one question of several. @returns the value, `back`, or undefined when it was given up */
 export async function askStep<T>(step: Step<T>): Promise<T | typeof back | undefined> {
-  const picker = vscode.window.createQuickPick<Choice<T>>();
+  const picker = vscode.window.createQuickPick<vscode.QuickPickItem & { value?: T }>();
   picker.title = step.title;
   picker.step = step.step;
   picker.totalSteps = step.totalSteps;
@@ -31,19 +31,26 @@ export async function askStep<T>(step: Step<T>): Promise<T | typeof back | undef
   try {
     return await new Promise((resolve, reject) => {
       picker.onDidTriggerButton(() => resolve(back));
-      picker.onDidAccept(() => resolve(picker.selectedItems[0]?.value));
+      picker.onDidAccept(() => {
+        const [chosen] = picker.selectedItems;
+        // What says that something is wrong cannot be taken.
+        if (chosen && 'value' in chosen) resolve(chosen.value);
+      });
       picker.onDidHide(() => resolve(undefined));
       picker.show();
       picker.busy = true;
       Promise.resolve(step.items).then((items) => {
         const first = items.filter(({ value }) => value === step.preferred);
         const ordered = [...first, ...items.filter(({ value }) => value !== step.preferred)];
-        picker.items = ordered;
+        const show = () => {
+          const own = step.typed?.(picker.value);
+          const item = typeof own === 'string' ? { label: `$(error) ${own}` } : own;
+          picker.items = item ? [{ ...item, alwaysShow: true }, ...ordered] : ordered;
+        };
+        // Something may have been typed already.
+        show();
         picker.busy = false;
-        picker.onDidChangeValue((text) => {
-          const own = step.typed?.(text);
-          if (step.typed) picker.items = own ? [{ ...own, alwaysShow: true }, ...ordered] : ordered;
-        });
+        if (step.typed) picker.onDidChangeValue(show);
       }, reject);
     });
   } finally {

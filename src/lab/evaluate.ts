@@ -125,6 +125,12 @@ export class Evaluation {
   }
 
   async refresh(): Promise<void> {
+    await this.read();
+    // It may have ended while its events were being read: now that it is gone, all that it told is there.
+    if (this.status === 'lost') await this.read();
+  }
+
+  private async read(): Promise<void> {
     const started = await this.process();
     await this.reader.poll();
     // After the events: the counts are written before the end is told.

@@ -17,6 +17,8 @@ const short = JSON.stringify({
   checkpoint: { every: 1 },
 });
 
+const input = '.quick-input-widget input[placeholder^="Attack"]';
+
 /** @type {import('./run.mjs').Test[]} */
 export const tests = [
   {
@@ -75,6 +77,20 @@ export const tests = [
       await pressInNotification(page, 'is in the trash', 'Undo');
       await until('the evaluation back', () => evaluations(folder).length === before);
       await row(page, 'PGD-20, completed').first().waitFor();
+
+      // Options behind the name. What is wrong with them is said at once, and cannot be taken.
+      await inlineAction(row(page, 'epoch-2'), 'Evaluate Checkpoint');
+      const choice = (/** @type {string} */ words) =>
+        page.locator('.quick-input-list .monaco-list-row').filter({ hasText: words }).first();
+      await page.fill(input, 'pgd stride=3');
+      await choice('pgd: Unrecognized key: "stride"').waitFor();
+      await page.keyboard.press('Enter');
+      await page.fill(input, 'pgd steps=3 norm=l2 epsilon=128/255');
+      await choice('PGD-3').waitFor();
+      await page.keyboard.press('Enter');
+      await answer(page, 'How many', 'All Images');
+      await row(page, 'PGD-3, completed').first().waitFor({ timeout: 60_000 });
+      check(evaluations(folder).length === before + 1, `${evaluations(folder).length} evaluations`);
     },
   },
   {
