@@ -66,18 +66,21 @@ def load_model(path):
     return model.eval().requires_grad_(False)
 
 
-def attack_of(model, name, epsilon, step_size, seed):
+PARTS = ["apgd-ce", "apgd-t", "fab-t", "square"]
+
+
+def attack_of(model, name, norm, epsilon, step_size, seed):
     if name == "pgd20":
         torch.manual_seed(seed)
+        if norm == "L2":
+            return torchattacks.PGDL2(model, eps=epsilon, alpha=step_size, steps=20)
         return torchattacks.PGD(model, eps=epsilon, alpha=step_size, steps=20)
-    if name == "apgd-ce":
-        return torchattacks.APGD(model, eps=epsilon, steps=100, seed=seed)
-    attack = torchattacks.AutoAttack(model, eps=epsilon, version="standard", seed=seed)
+    attack = torchattacks.AutoAttack(model, norm=norm, eps=epsilon, version="standard", seed=seed)
     # torchattacks takes 10 steps and another schedule of Square; AutoAttack's authors take these.
     for part in attack._autoattack.attacks:
         part.steps = 100
         part.rescale_schedule = False
-    return attack
+    return attack if name == "autoattack" else attack._autoattack.attacks[PARTS.index(name)]
 
 
 def main():
@@ -88,7 +91,9 @@ def main():
         n = task["images"]
         images = read_idx(f"{task['data']}/t10k-images-idx3-ubyte.gz")[:n, None] / 255
         labels = read_idx(f"{task['data']}/t10k-labels-idx1-ubyte.gz")[:n].long()
-        attack = attack_of(model, task["attack"], task["epsilon"], task["stepSize"], task["seed"])
+        attack = attack_of(
+            model, task["attack"], task["norm"], task["epsilon"], task["stepSize"], task["seed"]
+        )
         correct = robust = 0
         start = time.perf_counter()
         for x, y in zip(images.split(task["batch"]), labels.split(task["batch"])):

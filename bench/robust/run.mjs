@@ -1,6 +1,6 @@
-// `npm run bench:robust [-- --images 1000 --rounds 3 --network at ATTACK …]`: the same attacks on the same weights and images
-// here and in torchattacks, alternately. Robust accuracy must agree within half a point, or one image; images per second stand
-// side by side. Without options it takes about a quarter of an hour, nearly all of it AutoAttack.
+// `npm run bench:robust [-- --images 1000 --rounds 3 --network at --norm l2 ATTACK …]`: the same attacks on the same weights
+// and images here and in torchattacks, alternately. Robust accuracy must agree within half a point, or one image; images per
+// second stand side by side. Without options it takes about a quarter of an hour, nearly all of it AutoAttack.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     images: { type: 'string', default: '64' },
     rounds: { type: 'string', default: '1' },
+    norm: { type: 'string', default: 'linf' },
     /** Only these networks: erm, at. */
     network: { type: 'string', multiple: true },
     /** The four files of Fashion-MNIST, as Debian’s package dataset-fashion-mnist installs them. */
@@ -21,20 +22,22 @@ const { values: options, positionals } = parseArgs({
   },
 });
 const [images, rounds] = [Number(options.images), Number(options.rounds)];
+const norm = options.norm === 'l2' ? 'l2' : 'linf';
 const place = join(benchFolder, 'robust');
 
 /** Each with an ε that some images withstand and some do not. */
 const networks = [
-  { name: 'erm', method: { name: 'erm' }, epsilon: 0.015 },
+  { name: 'erm', method: { name: 'erm' }, epsilon: { linf: 0.015, l2: 0.2 } },
   {
     name: 'at',
     method: { name: 'adversarial_training', epsilon: 0.1, stepSize: 0.025, steps: 7 },
-    epsilon: 0.1,
+    epsilon: { linf: 0.1, l2: 1 },
   },
 ];
 /** Passes over the training set. */
 const epochs = 4;
-const attacks = ['pgd20', 'apgd-ce', 'autoattack'];
+const attacks = ['pgd20', 'apgd-ce', 'apgd-t', 'fab-t', 'square', 'autoattack'];
+const usual = ['pgd20', 'apgd-ce', 'autoattack'];
 
 /** @param {string[]} args @returns {any} */
 function sat(...args) {
@@ -80,9 +83,9 @@ console.log('|---|---|---|---|---|---|---|---|---|');
 for (const network of networks) {
   if (options.network && !options.network.includes(network.name)) continue;
   const checkpoint = checkpointOf(network);
-  const { epsilon } = network;
+  const epsilon = network.epsilon[norm];
   for (const attack of attacks) {
-    if (positionals.length > 0 && !positionals.includes(attack)) continue;
+    if (!(positionals.length > 0 ? positionals : usual).includes(attack)) continue;
     const stepSize = epsilon / 10;
     /** @type {{ correct: number, robust: number, seconds: number }[]} */
     const [ours, theirs] = [[], []];
@@ -92,17 +95,28 @@ for (const network of networks) {
       const more = attack === 'pgd20' ? ['--step-size', String(stepSize)] : [];
       const { evaluations } = sat(
         ...['evaluate', checkpoint, '--attack', attack, '--runtime', 'tensorflow', '--limit', String(images)],
-        ...['--epsilon', String(epsilon), '--seed', String(seed), ...more],
+        ...['--norm', norm, '--epsilon', String(epsilon), '--seed', String(seed), ...more],
       );
       const [{ counts, started, ended }] = evaluations;
       ours.push({ ...counts, seconds: ended - started });
-      const task = { checkpoint, images, attack, epsilon, stepSize, seed, batch: 128, data: options.data };
+      const peerNorm = { linf: 'Linf', l2: 'L2' }[norm];
+      const task = {
+        checkpoint,
+        images,
+        attack,
+        norm: peerNorm,
+        epsilon,
+        stepSize,
+        seed,
+        batch: 128,
+        data: options.data,
+      };
       theirs.push(await torch.ask(task));
     }
     const points = (/** @type {typeof ours} */ all) => (median(all.map(({ robust }) => robust)) / images) * 100;
     const speed = (/** @type {typeof ours} */ all) => images / median(all.map(({ seconds }) => seconds));
     const cells = [
-      `${network.name}, ${epsilon}`,
+      `${network.name}, ${norm} ${epsilon}`,
       attack,
       `${(((ours[0]?.correct ?? NaN) / images) * 100).toFixed(1)} / ${(((theirs[0]?.correct ?? NaN) / images) * 100).toFixed(1)}`,
       points(ours).toFixed(2),
