@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -43,6 +44,8 @@ describe('sat sweep', { timeout: 60_000 }, () => {
     expect(new Set(runs.map(({ record }) => record?.cell)).size).toBe(4);
     for (const { record } of runs) {
       expect(record).toMatchObject({ group: 'grid.sat.json', groupSize: 4, configFile: join(place, 'grid.sat.json') });
+      // Two at a time share the cores.
+      expect(record?.threads).toBe(Math.max(1, Math.floor(availableParallelism() / 2)));
     }
     expect(runs[0]?.name).toBe('grid.sat.json: no noise · seed 1');
   });

@@ -40,6 +40,8 @@ export interface NewRun {
   rerunOf?: string | undefined;
   /** What has to compute it, where the configuration leaves that open. */
   pinned?: Pin | null | undefined;
+  /** How many threads compute one operation; as many as there are when left out. */
+  threads?: number | undefined;
 }
 
 /**
@@ -48,7 +50,7 @@ export interface NewRun {
  * @throws Error in words when the folder cannot be written; then no half-made run is left
  */
 export async function startRun(
-  { runsFolder, config, configFile, settings, group, cell, groupSize, rerunOf, pinned }: NewRun,
+  { runsFolder, config, configFile, settings, group, cell, groupSize, rerunOf, pinned, threads }: NewRun,
   tools: Tools,
 ): Promise<Run> {
   await ensureRunsFolder(runsFolder);
@@ -69,6 +71,7 @@ export async function startRun(
     rerunOf: rerunOf ?? null,
     launcher: 'local',
     pinned: pinned ?? null,
+    threads: threads ?? null,
     process: null,
     resumes: [],
     git,
@@ -121,7 +124,9 @@ export async function resumeRun(run: Run, tools: Tools, { checkpoint, runtime }:
     // Another resume may have come and gone between the first look and the lock.
     await run.refresh();
     refuseWhileAlive(run, 'resume');
-    await noteResume(run.folder, from, pinned);
+    // As many as before: on a CPU the numbers depend on it.
+    const threads = runtime === undefined ? (run.start?.threads ?? run.record?.threads) : undefined;
+    await noteResume(run.folder, { from, pinned, threads });
     await rm(join(run.folder, runFiles.exit), { force: true });
     await rm(join(run.folder, runFiles.stopRequest), { force: true });
     await superviseRun(run.folder, ['--resume', from], tools);
@@ -158,15 +163,19 @@ export function refuseWhileAlive(run: Run, what: 'resume' | 'delete'): void {
 }
 
 /** From here on the old process and the old end say nothing of the run. */
-async function noteResume(folder: string, checkpoint: string, pinned: Pin | null): Promise<void> {
+async function noteResume(
+  folder: string,
+  { from, pinned, threads }: { from: string; pinned: Pin | null; threads: number | null | undefined },
+): Promise<void> {
   const file = join(folder, runFiles.record);
   const record = runRecordSchema.parse(JSON.parse(await readFile(file, 'utf8')));
   const byte = await stat(join(folder, runFiles.metrics)).then(
     ({ size }) => size,
     () => 0,
   );
-  const resumes = [...record.resumes, { time: Date.now() / 1000, checkpoint, byte }];
-  await writeAtomic(file, JSON.stringify({ ...record, process: null, pinned, resumes }, null, 2) + '\n');
+  const resumes = [...record.resumes, { time: Date.now() / 1000, checkpoint: from, byte }];
+  const resumed = { ...record, process: null, pinned, threads: threads ?? null, resumes };
+  await writeAtomic(file, JSON.stringify(resumed, null, 2) + '\n');
 }
 
 /** How long a supervisor may take to start its trainer, in milliseconds. */

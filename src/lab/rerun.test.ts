@@ -111,6 +111,25 @@ describe('a run on the embedded runtime', { timeout: 120_000 }, () => {
     },
   );
 
+  it.skipIf(!hasTensorFlow)('is repeated and resumed with as many threads as it had', async () => {
+    const runsFolder = join(place, 'threads');
+    const before = process.env['SAT_RUNTIMES'];
+    process.env['SAT_RUNTIMES'] = process.env['SAT_TEST_RUNTIMES'];
+    try {
+      const short = { ...config, runtime: 'tensorflow' as const, epochs: 1 };
+      const first = await toItsEnd(await startRun({ runsFolder, config: short, threads: 1 }, tools));
+      expect(first.start).toMatchObject({ runtime: 'tensorflow', threads: 1 });
+      const same = await toItsEnd((await rerun(first, tools)).run);
+      expect(same.start).toMatchObject({ threads: 1 });
+      expect(firstDifference(first, same)).toBeUndefined();
+      await resumeRun(first, tools);
+      await toItsEnd(first);
+      expect(first.start).toMatchObject({ threads: 1, fromStep: 5 });
+    } finally {
+      process.env['SAT_RUNTIMES'] = before;
+    }
+  });
+
   it('goes nowhere else when it is resumed or repeated without what computed it, unless somebody says so', async () => {
     const runsFolder = join(place, 'gone');
     const run = await toItsEnd(await startRun({ runsFolder, config: { ...config, epochs: 1 } }, tools));

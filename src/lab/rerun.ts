@@ -45,7 +45,16 @@ export async function rerun(
   const configFile = record.configFile ?? undefined;
   const cell = record.cell ?? undefined;
   const again = await startRun(
-    { runsFolder: runsFolderOf(run), config, configFile, settings: record.settings, cell, rerunOf: run.id, pinned },
+    {
+      runsFolder: runsFolderOf(run),
+      config,
+      configFile,
+      settings: record.settings,
+      cell,
+      rerunOf: run.id,
+      pinned,
+      threads: runtime === undefined ? run.start?.threads : undefined,
+    },
     tools,
   );
   return { run: again, differences: differencesOf(run, again) };

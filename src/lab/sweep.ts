@@ -1,10 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunConfig } from '../protocol/config';
 import type { RunRecord, RunStatus } from '../protocol/run';
 import { cellHash, recordedConfig, type ConfigCell } from './config';
 import { distinguishingLabels } from './labels';
-import { resumeRun, startRun, type Tools } from './launch';
+import { resumeRun, startRun, type NewRun, type Tools } from './launch';
 import { Run } from './run';
 import { stopRun } from './stop';
 import { readRunRecord, runIds } from './store';
@@ -77,7 +78,7 @@ export class Sweep {
     ];
     const work = async () => {
       for (let cell = queue.shift(); cell && !this.stopping; cell = queue.shift()) {
-        await this.fill(cell, groupSize, onChange);
+        await this.fill(cell, { groupSize, threads: threadsOfEach(jobs) }, onChange);
       }
     };
     await Promise.all(Array.from({ length: jobs }, work));
@@ -113,9 +114,9 @@ export class Sweep {
     return sweepProgress(runs, this.cells.length);
   }
 
-  private async fill(cell: SweepCell, groupSize: number, onChange: () => void): Promise<void> {
+  private async fill(cell: SweepCell, more: OfAllCells, onChange: () => void): Promise<void> {
     try {
-      const run = await this.startCell(cell, groupSize);
+      const run = await this.startCell(cell, more);
       cell.run = run;
       cell.state = 'running';
       onChange();
@@ -138,7 +139,7 @@ export class Sweep {
     onChange();
   }
 
-  private async startCell(cell: SweepCell, groupSize: number): Promise<Run> {
+  private async startCell(cell: SweepCell, more: OfAllCells): Promise<Run> {
     if (cell.run && cell.state === 'running') return cell.run;
     const { config, hash, label } = cell;
     const { runsFolder, group, config: configFile, settings } = this.plan;
@@ -148,13 +149,21 @@ export class Sweep {
       if (run && canResume(run)) await resumeRun(run, this.tools);
       if (run) return run;
       const named = { ...config, name: `${group}: ${label}` };
-      return startRun({ runsFolder, config: named, configFile, settings, group, cell: hash, groupSize }, this.tools);
+      return startRun({ runsFolder, config: named, configFile, settings, group, cell: hash, ...more }, this.tools);
     });
   }
 
   private isOwn({ record }: Run): boolean {
     return record?.group === this.plan.group;
   }
+}
+
+/** What is the same for all runs that a sweep starts. */
+type OfAllCells = Pick<NewRun, 'groupSize' | 'threads'>;
+
+/** Threads of so many runs at a time: where each has one for every core, they mostly wait for each other. */
+function threadsOfEach(jobs: number): number | undefined {
+  return jobs === 1 ? undefined : Math.max(1, Math.floor(availableParallelism() / jobs));
 }
 
 /** What the runs of a sweep are filed under: the configuration's own name, else that of its file. */

@@ -186,10 +186,12 @@ function readRun(folder: string): { config: RunConfig; wish: RuntimeWish } {
   throw new UsageError(`${file}: config.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'wrong'}`);
 }
 
-function wishOf({ id, pinned, rerunOf, resumes }: RunRecord, { runtime, device }: RunConfig): RuntimeWish {
-  if (!pinned) return { runtime, device };
+function wishOf(record: RunRecord, { runtime, device }: RunConfig): RuntimeWish {
+  const { id, pinned, rerunOf, resumes } = record;
+  const threads = record.threads ?? undefined;
+  if (!pinned) return { runtime, device, threads };
   const command = rerunOf !== null && resumes.length === 0 ? `sat rerun ${rerunOf}` : `sat resume ${id}`;
-  return { ...pinned, instead: `allow another with "${command} --runtime auto"` };
+  return { ...pinned, threads, instead: `allow another with "${command} --runtime auto"` };
 }
 
 main(process.argv.slice(2)).then(

@@ -27,6 +27,8 @@ export interface Circumstances {
 export interface RuntimeWish extends Pick<RunConfig, 'runtime' | 'device'> {
   /** What else somebody can do where it is not there, to end a sentence with. Default: change the configuration. */
   instead?: string;
+  /** How many threads compute one operation. Default: as many as this process may run on. */
+  threads?: number | undefined;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function startRuntime(
   const installed = runtime === 'wasm' ? undefined : installedTensorFlow();
   if (installed !== undefined) {
     try {
-      return { name: 'tensorflow', ...(await startTensorFlow(installed, device, wish.instead)) };
+      return { name: 'tensorflow', ...(await startTensorFlow(installed, wish)) };
     } catch (error) {
       if (!(error instanceof Problem) || runtime === 'tensorflow' || device === 'gpu') throw error;
       warn(`${error.message} This run uses the embedded runtime.`);

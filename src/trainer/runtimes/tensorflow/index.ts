@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os';
-import type { RunConfig } from '../../../protocol/config';
 import { Problem, messageOf } from '../../problem';
 import * as tf from '../../tf';
-import type { Circumstances, Runtime } from '..';
+import type { Circumstances, Runtime, RuntimeWish } from '..';
 import { TensorFlowBackend } from './backend';
 import { loadBinding } from './binding';
 import { registerTensorFlowKernels } from './kernels';
@@ -12,18 +11,21 @@ import { residentImages } from './residentImages';
 /**
  * Starts TensorFlow from an installed runtime.
  * @param folder with tfjs_binding.node and TensorFlow's libraries
- * @param instead what else somebody can do where it does not start, to end a sentence with
  * @throws Problem when it does not load, or has no GPU where one is asked for
  */
 export async function startTensorFlow(
   folder: string,
-  device: RunConfig['device'],
-  instead?: string,
+  { device, instead, threads }: Omit<RuntimeWish, 'runtime'>,
 ): Promise<Omit<Runtime, 'name'> & Circumstances> {
   if (device === 'cpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
   // TensorFlow would take all of a GPU's memory, and log its start.
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  // Of one operation, and of operations beside each other.
+  if (threads !== undefined) {
+    process.env[threadsVariable] = String(threads);
+    process.env['TF_NUM_INTEROP_THREADS'] = String(threads);
+  }
   let backend: TensorFlowBackend;
   try {
     backend = new TensorFlowBackend(loadBinding(folder));
@@ -46,12 +48,14 @@ export async function startTensorFlow(
     compile: graphCompiler(backend),
     images: residentImages(backend),
     versions: { tensorflow: backend.observed.native.TF_Version },
-    threads: threads(),
+    threads: threadsTold(),
   };
 }
 
+const threadsVariable = 'TF_NUM_INTRAOP_THREADS';
+
 /** TensorFlow takes as many as this process may run on, unless it is told otherwise. */
-function threads(): number {
-  const told = Number(process.env['TF_NUM_INTRAOP_THREADS']);
+function threadsTold(): number {
+  const told = Number(process.env[threadsVariable]);
   return Number.isInteger(told) && told > 0 ? told : availableParallelism();
 }

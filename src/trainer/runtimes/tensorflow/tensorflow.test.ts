@@ -22,7 +22,7 @@ const values = (tensor: tf.Tensor | undefined) => [...(tensor?.dataSync() ?? [])
 
 describe.skipIf(folder === undefined)('TensorFlow', () => {
   beforeAll(async () => {
-    ({ compile, images: residentImages } = await startTensorFlow(folder ?? '', 'cpu'));
+    ({ compile, images: residentImages } = await startTensorFlow(folder ?? '', { device: 'cpu' }));
   });
 
   describe('a recorded program', () => {
