@@ -57,6 +57,9 @@ const marks: Plugin<'line'> = {
 /** Of points that stand for themselves, in pixels. */
 const markRadius = 2.5;
 
+/** Of more points in a line the marks would hide it. */
+const mostMarks = 12;
+
 const owners = new WeakMap<Chart, SatChart>();
 
 Chart.register(LineController, LineElement, PointElement, LinearScale, Filler, zoom, marks);
@@ -76,7 +79,9 @@ function drawVertical(chart: Chart, value: number, color: string, words?: string
   if (words !== undefined) {
     ctx.fillStyle = themeColor(color);
     ctx.font = `11px ${themeColor('--vscode-font-family')}`;
-    ctx.fillText(words, x + 4, chartArea.bottom - 6);
+    const { width } = ctx.measureText(words);
+    const left = x + 4 + width > chartArea.right ? x - 4 - width : x + 4;
+    ctx.fillText(words, left, chartArea.bottom - 6);
   }
   ctx.restore();
 }
@@ -305,10 +310,13 @@ export class SatChart extends LitElement {
         borderColor: color,
         backgroundColor: color,
         band: false,
-        ...(this.family.marked ? { pointRadius: markRadius, clip: 2 * markRadius } : {}),
+        clip: this.family.marked ? 2 * markRadius : undefined,
       };
+      const marksOf = (points: readonly XY[]) =>
+        this.family.marked && points.length <= mostMarks ? { pointRadius: markRadius } : {};
       const single = traces.map(({ run, label, points }) => ({
         ...base,
+        ...marksOf(points),
         data: points,
         runKey: run,
         words: words(label),
@@ -318,7 +326,6 @@ export class SatChart extends LitElement {
       const band = {
         ...base,
         borderWidth: 0,
-        pointRadius: 0,
         band: true,
         runKey: '',
         words: '',
@@ -327,6 +334,7 @@ export class SatChart extends LitElement {
       return [
         {
           ...base,
+          ...marksOf(mean.mean),
           data: mean.mean,
           borderWidth: 2.5,
           runKey: '',

@@ -15,7 +15,7 @@ export interface Family {
   percent: boolean;
   /** What stands at the x axis, where that is not the time of training. */
   against?: string;
-  /** Few points that stand for themselves are marked. */
+  /** Points stand for themselves, and are marked where there are few. */
   marked?: boolean;
 }
 

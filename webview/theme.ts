@@ -3,24 +3,28 @@ export function themeColor(name: string): string {
   return getComputedStyle(document.body).getPropertyValue(name).trim();
 }
 
+/** The theme's own orange is not among them: in most themes it is nearly the background's colour, or black. */
 const methodColors = [
-  '--vscode-charts-blue',
-  '--vscode-charts-yellow',
-  '--vscode-charts-purple',
-  '--vscode-charts-green',
-  '--vscode-charts-red',
-  // Last: in the dark themes it is nearly the background's own colour.
-  '--vscode-charts-orange',
+  () => themeColor('--vscode-charts-blue'),
+  () => themeColor('--vscode-charts-yellow'),
+  () => themeColor('--vscode-charts-purple'),
+  () => themeColor('--vscode-charts-green'),
+  () => themeColor('--vscode-charts-red'),
+  () => `color-mix(in srgb, ${themeColor('--vscode-charts-blue')}, ${themeColor('--vscode-charts-green')})`,
+  () => themeColor('--vscode-foreground'),
 ];
 
-/** Methods that everybody meets have their colour for good; others take the next in order of their names. */
+/** Methods that everybody meets have their colour for good. */
 const fixed = ['SAT', 'ERM'];
+/** These come before the others, which stand in the order of their names. */
+const first = ['TRADES+SAT', 'TRADES'];
 
 /** The same method has the same colour in every chart. */
 export function methodColor(method: string, all: readonly string[]): string {
-  const order = [...fixed, ...all.filter((name) => !fixed.includes(name)).sort()];
+  const known = [...fixed, ...first.filter((name) => all.includes(name))];
+  const order = [...known, ...all.filter((name) => !known.includes(name)).sort()];
   const index = Math.max(0, order.indexOf(method)) % methodColors.length;
-  return themeColor(methodColors[index] ?? '--vscode-foreground') || themeColor('--vscode-foreground');
+  return methodColors[index]?.() || themeColor('--vscode-foreground');
 }
 
 /** A colour with an opacity in [0, 1]. */
