@@ -50,9 +50,18 @@ export class SweepResults implements vscode.TextDocumentContentProvider, vscode.
     try {
       const cells = await this.sweeps.cellsOf(sweep);
       const done = cells.filter(({ state }) => state === 'completed').length;
+      const beside = this.sweeps.runsBeside(sweep, cells).length;
       return [
         `# ${escapeMarkdown(sweep.group)}`,
         vscode.l10n.t('{0} of {1} runs are completed.', done, cells.length),
+        ...(beside === 0
+          ? []
+          : [
+              vscode.l10n.t(
+                'Runs of this name with another configuration, which are not counted: {0}. The file or its settings have changed since they were made.',
+                beside,
+              ),
+            ]),
         markdownTable(tableWords(sweepTable(cells))),
         vscode.l10n.t(
           'Mean ± sample standard deviation over the n completed runs of a row. Best: of the epoch that is best on the test set itself; last: after the last epoch.',

@@ -67,6 +67,18 @@ export class Sweeps implements vscode.Disposable {
     return (active ?? (await this.open(sweep))).cells;
   }
 
+  /** Runs of a sweep's name that fill none of its cells: its file or its settings have changed since. */
+  runsBeside({ group, config, runsFolder }: NamedSweep, cells: readonly SweepCell[]): Run[] {
+    const hashes = new Set(cells.map(({ hash }) => hash));
+    return this.lab.runs.filter(
+      (run) =>
+        run.record?.group === group &&
+        run.record.configFile === config &&
+        runsFolderOf(run) === runsFolder &&
+        !hashes.has(run.record.cell ?? ''),
+    );
+  }
+
   /**
    * Begins a sweep, or goes on with it.
    * @throws FaultError when its runs cannot start, Error in words when it is not sound or another process works on it

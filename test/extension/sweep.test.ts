@@ -73,17 +73,24 @@ describe('a sweep in the extension host', () => {
     const place = await open();
     await sweepFile(place, 'two seeds', 256);
     const runs = await untilCompleted(place, 'two seeds');
-    await vscode.commands.executeCommand('satLab.showSweepResults', { kind: 'group', runs });
-    let text: string | undefined;
-    while (text === undefined) {
-      await sleep(200);
-      text = vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'sat-lab-results')?.getText();
-    }
-    assert.match(text, /^# two seeds\n\n2 of 2 runs are completed\./);
+    const shown = async (has: string) => {
+      await vscode.commands.executeCommand('satLab.showSweepResults', { kind: 'group', runs });
+      for (;;) {
+        await sleep(200);
+        const document = vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'sat-lab-results');
+        const text = document?.getText();
+        if (text?.includes(has)) return text;
+      }
+    };
+    const text = await shown('2 of 2 runs are completed.');
+    assert.match(text, /^# two seeds\n\n2 of 2 runs are completed\.\n\n\|/);
     assert.match(
       text,
       /^\| test accuracy, best \| last \| n \|\n\|--:\|--:\|--:\|\n\| [\d.]+ ± [\d.]+ % \| .* \| 2 \|$/m,
     );
+    // The runs of a file that has changed since are not its results, and are not passed over in silence.
+    await sweepFile(place, 'two seeds', 128);
+    assert.match(await shown('0 of 2 runs are completed.'), /another configuration, which are not counted: 2\./);
     await vscode.commands.executeCommand('workbench.action.closeAllEditors');
   });
 
