@@ -41,10 +41,12 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     // Only a convenience: the row may be hidden by the filter.
     await view.reveal(tree.checkpointNode(run, checkpoint), { expand: true, select: false }).then(undefined, () => {});
   };
-  const onRun = (action: (run: Run) => void | Promise<void>) => async (node?: unknown) => {
-    const run = runOf(node) ?? (await pickRun(lab));
-    if (run) await action(run);
-  };
+  const onRun =
+    (action: (run: Run) => void | Promise<void>, may: (run: Run) => boolean = () => true) =>
+    async (node?: unknown) => {
+      const run = runOf(node) ?? (await pickRun(lab, may));
+      if (run) await action(run);
+    };
   const started = async (run: Run | undefined) => {
     if (!run) return;
     await lab.refresh();
@@ -64,8 +66,14 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       const runs = nodes.map(runOf).filter((run) => run !== undefined);
       panel.open(runs.length > 0 ? runs : undefined);
     },
-    stop: onRun((run) => withProgress(vscode.l10n.t('Stopping {0}', run.name), async () => stopRun(run))),
-    resume: onRun((run) => withRuntime((runtime) => resumeRun(run, lab.tools, { runtime }))),
+    stop: onRun(
+      (run) => withProgress(vscode.l10n.t('Stopping {0}', run.name), async () => stopRun(run)),
+      ({ status }) => status === 'running',
+    ),
+    resume: onRun(
+      (run) => withRuntime((runtime) => resumeRun(run, lab.tools, { runtime })),
+      ({ status, hasCheckpoint }) => status !== 'running' && status !== 'completed' && hasCheckpoint,
+    ),
     rerun: onRun((run) =>
       withRuntime(async (runtime) => {
         const again = await rerun(run, lab.tools, runtime);
@@ -209,12 +217,11 @@ function evaluationOf(node: unknown): OfRun<Evaluation> | undefined {
 async function pickEvaluation(lab: Lab, open: readonly RunStatus[]): Promise<OfRun<Evaluation> | undefined> {
   await lab.load();
   const all = lab.runs.flatMap((run) => run.evaluations.map((evaluation) => ({ run, evaluation })));
-  const items = all
-    .filter(({ evaluation }) => open.includes(evaluation.status))
-    .map((one) => ({ label: evaluationName(one.evaluation), description: one.run.name, one }));
-  const placeHolder =
-    items.length > 0 ? vscode.l10n.t('Which evaluation?') : vscode.l10n.t('There is no such evaluation.');
-  return (await vscode.window.showQuickPick(items, { placeHolder }))?.one;
+  return pickOne(
+    all.filter(({ evaluation }) => open.includes(evaluation.status)),
+    ({ run, evaluation }) => ({ label: evaluationName(evaluation), description: run.name }),
+    { which: vscode.l10n.t('Which evaluation?'), none: vscode.l10n.t('There is no such evaluation.') },
+  );
 }
 
 /** The runs of a group in the tree; undefined for anything else. */
@@ -223,17 +230,13 @@ function runsOfGroup(node: unknown): Run[] | undefined {
   return (node as Extract<Node, { kind: 'group' }>).runs;
 }
 
-/** The only one, or the one that is chosen; its file and settings tell it from others of the same name. */
-async function pickSweep<T extends NamedSweep>(all: readonly T[]): Promise<T | undefined> {
-  const [only] = all;
-  if (only === undefined) void vscode.window.showInformationMessage(vscode.l10n.t('There is no such sweep.'));
-  if (all.length < 2) return only;
-  const items = all.map((sweep) => ({
-    label: sweep.group,
-    description: [sweep.config, ...sweep.settings].join(' '),
-    sweep,
-  }));
-  return (await vscode.window.showQuickPick(items, { placeHolder: vscode.l10n.t('Which sweep?') }))?.sweep;
+/** Its file and settings tell a sweep from others of the same name. */
+function pickSweep<T extends NamedSweep>(all: readonly T[]): Promise<T | undefined> {
+  return pickOne(
+    all,
+    ({ group, config, settings }) => ({ label: group, description: [config, ...settings].join(' ') }),
+    { which: vscode.l10n.t('Which sweep?'), none: vscode.l10n.t('There is no such sweep.') },
+  );
 }
 
 /** What may keep a repeated run from giving the same numbers; nothing when all is as it was. */
@@ -246,10 +249,29 @@ function sayDifferences(run: Run, differences: readonly Difference[]): void {
   );
 }
 
-async function pickRun(lab: Lab): Promise<Run | undefined> {
+/** @param may which may be meant */
+async function pickRun(lab: Lab, may: (run: Run) => boolean): Promise<Run | undefined> {
   await lab.load();
-  const items = lab.runs.map((run) => ({ label: run.name, description: run.status, detail: run.id, run }));
-  return (await vscode.window.showQuickPick(items, { placeHolder: vscode.l10n.t('Which run?') }))?.run;
+  return pickOne(lab.runs.filter(may), ({ name, status, id }) => ({ label: name, description: status, detail: id }), {
+    which: vscode.l10n.t('Which run?'),
+    none: vscode.l10n.t('There is no such run.'),
+  });
+}
+
+/**
+ * The only one, or the one that is chosen. It is also asked when a row is clicked in the moment in which the tree renews
+ * it: VS Code then does not say which.
+ */
+async function pickOne<T>(
+  all: readonly T[],
+  describe: (one: T) => vscode.QuickPickItem,
+  { which, none }: { which: string; none: string },
+): Promise<T | undefined> {
+  const [only] = all;
+  if (only === undefined) void vscode.window.showInformationMessage(none);
+  if (all.length < 2) return only;
+  const items = all.map((one) => ({ ...describe(one), one }));
+  return (await vscode.window.showQuickPick(items, { placeHolder: which }))?.one;
 }
 
 /** Does what needs the runtime of before; where that is gone, asks whether another may take its place. */

@@ -129,6 +129,7 @@ class Panel implements vscode.Disposable {
         this.ready = true;
         this.sent = new Map();
         this.sendRuns();
+        if (this.lab.loaded) return;
         await this.lab.load();
         this.sendRuns();
         return;
