@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { formatEvent } from '../protocol/events';
+import { runRecordSchema } from '../protocol/run';
 import { Run } from './run';
 import type { SweepCell } from './sweep';
 import { markdownTable, settingWords, sweepTable, tableWords } from './sweepTable';
@@ -66,6 +67,21 @@ describe('the table of a sweep', () => {
     });
     // What no run has told of has no column.
     expect(columns.map(({ title }) => title)).toEqual(['test accuracy, best', 'last', 'label recovery']);
+  });
+
+  it('tells what is memorised, where training images are noisy', async () => {
+    const told = { 'train_eval/accuracy': 1, 'train_eval/clean_accuracy': 0.6 };
+    const of = async (noise: object | null) => {
+      const run = await runWith([0.5], undefined, told);
+      run.record = runRecordSchema.parse({ version: 1, id: 'one', created: '', config: { data: { noise } } });
+      return sweepTable([cell({ seed: 0 }, run)]);
+    };
+    const noisy = await of({ type: 'Gaussian', rate: 0.4 });
+    expect(noisy.rows[0]?.results).toMatchObject({
+      trainAccuracyGivenLabels: { mean: 1 },
+      trainAccuracyTrueLabels: { mean: 0.6 },
+    });
+    expect(Object.keys((await of(null)).rows[0]?.results ?? {})).toEqual(['testAccuracyBest', 'testAccuracyLast']);
   });
 
   it('takes what else the runs have told at their end', async () => {

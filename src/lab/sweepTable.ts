@@ -36,11 +36,19 @@ export interface SweepTable {
 const last = (metric: string) => (run: Run) => run.latest(metric)?.value;
 const best = (metric: string) => (run: Run) => run.best(metric)?.value;
 
+/** Of training images, where some of them are noisy: what is memorised shows in it. */
+const lastOfNoisy = (metric: string) => (run: Run) => {
+  const data = run.record?.config['data'];
+  return isObject(data) && data['noise'] ? last(metric)(run) : undefined;
+};
+
 /** The best epoch is chosen on the test set itself; other numbers are those after the last epoch. */
 const usualColumns: readonly Column[] = [
   { key: 'testAccuracyBest', title: 'test accuracy, best', of: best('test/accuracy') },
   { key: 'testAccuracyLast', title: 'last', of: last('test/accuracy') },
   { key: 'testAccuracyAtBestValidation', title: 'at best validation', of: last('test/accuracy_at_best_val') },
+  { key: 'trainAccuracyGivenLabels', title: 'training, given labels', of: lastOfNoisy('train_eval/accuracy') },
+  { key: 'trainAccuracyTrueLabels', title: 'true labels', of: lastOfNoisy('train_eval/clean_accuracy') },
   { key: 'labelRecovery', title: 'label recovery', of: last('sat/label_recovery') },
   { key: 'riskCoverageArea', title: 'AURC', of: last('selective/aurc') },
 ];
