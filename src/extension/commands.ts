@@ -31,9 +31,9 @@ interface Parts extends Starter {
 export function registerCommands(parts: Parts): vscode.Disposable {
   const { lab, sweeps, tree, view, panel, results, state } = parts;
   const onEvaluation =
-    (open: readonly RunStatus[], action: (one: OfRun<Evaluation>) => void | Promise<void>) =>
+    (open: readonly RunStatus[], action: (one: OfRun<Evaluation>) => void | Promise<void>, destroys = false) =>
     async (node?: unknown) => {
-      const one = evaluationOf(node) ?? (await pickEvaluation(lab, open));
+      const one = evaluationOf(node) ?? (await pickEvaluation(lab, open, destroys));
       if (one) await action(one);
     };
   const showInTree = async ({ run, checkpoint }: Target) => {
@@ -42,9 +42,12 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     await view.reveal(tree.checkpointNode(run, checkpoint), { expand: true, select: false }).then(undefined, () => {});
   };
   const onRun =
-    (action: (run: Run) => void | Promise<void>, may: (run: Run) => boolean = () => true) =>
+    (
+      action: (run: Run) => void | Promise<void>,
+      { may = () => true, destroys = false }: { may?: (run: Run) => boolean; destroys?: boolean } = {},
+    ) =>
     async (node?: unknown) => {
-      const run = runOf(node) ?? (await pickRun(lab, may));
+      const run = runOf(node) ?? (await pickRun(lab, may, destroys));
       if (run) await action(run);
     };
   const started = async (run: Run | undefined) => {
@@ -66,14 +69,12 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       const runs = nodes.map(runOf).filter((run) => run !== undefined);
       panel.open(runs.length > 0 ? runs : undefined);
     },
-    stop: onRun(
-      (run) => withProgress(vscode.l10n.t('Stopping {0}', run.name), async () => stopRun(run)),
-      ({ status }) => status === 'running',
-    ),
-    resume: onRun(
-      (run) => withRuntime((runtime) => resumeRun(run, lab.tools, { runtime })),
-      ({ status, hasCheckpoint }) => status !== 'running' && status !== 'completed' && hasCheckpoint,
-    ),
+    stop: onRun((run) => withProgress(vscode.l10n.t('Stopping {0}', run.name), async () => stopRun(run)), {
+      may: ({ status }) => status === 'running',
+    }),
+    resume: onRun((run) => withRuntime((runtime) => resumeRun(run, lab.tools, { runtime })), {
+      may: ({ status, hasCheckpoint }) => status !== 'running' && status !== 'completed' && hasCheckpoint,
+    }),
     rerun: onRun((run) =>
       withRuntime(async (runtime) => {
         const again = await rerun(run, lab.tools, runtime);
@@ -100,19 +101,22 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       const sweep = newest ? sweepOf(newest) : await pickSweep(await sweeps.all());
       if (sweep) await results.show(sweep);
     },
-    delete: onRun(async (run) => {
-      await trashRun(run);
-      await lab.refresh();
-      const undo = vscode.l10n.t('Undo');
-      // Not awaited: the message may stay for as long as it likes.
-      void vscode.window
-        .showInformationMessage(vscode.l10n.t('{0} is in the trash.', run.name), undo)
-        .then(async (choice) => {
-          if (choice !== undo) return;
-          await restoreRun(runsFolderOf(run), run.id);
-          await lab.refresh();
-        });
-    }),
+    delete: onRun(
+      async (run) => {
+        await trashRun(run);
+        await lab.refresh();
+        const undo = vscode.l10n.t('Undo');
+        // Not awaited: the message may stay for as long as it likes.
+        void vscode.window
+          .showInformationMessage(vscode.l10n.t('{0} is in the trash.', run.name), undo)
+          .then(async (choice) => {
+            if (choice !== undo) return;
+            await restoreRun(runsFolderOf(run), run.id);
+            await lab.refresh();
+          });
+      },
+      { destroys: true },
+    ),
     revealFolder: onRun((run) => void vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(run.folder))),
     copyAsCommand: onRun(async (run) => {
       await vscode.env.clipboard.writeText(rerunCommandLine(run));
@@ -150,6 +154,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
             await lab.look(run);
           });
       },
+      true,
     ),
     revealEvaluation: onEvaluation([], ({ evaluation }) => {
       void vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(evaluation.folder));
@@ -214,13 +219,17 @@ function evaluationOf(node: unknown): OfRun<Evaluation> | undefined {
 }
 
 /** @param open which may be meant */
-async function pickEvaluation(lab: Lab, open: readonly RunStatus[]): Promise<OfRun<Evaluation> | undefined> {
+async function pickEvaluation(
+  lab: Lab,
+  open: readonly RunStatus[],
+  destroys: boolean,
+): Promise<OfRun<Evaluation> | undefined> {
   await lab.load();
   const all = lab.runs.flatMap((run) => run.evaluations.map((evaluation) => ({ run, evaluation })));
   return pickOne(
     all.filter(({ evaluation }) => open.includes(evaluation.status)),
     ({ run, evaluation }) => ({ label: evaluationName(evaluation), description: run.name }),
-    { which: vscode.l10n.t('Which evaluation?'), none: vscode.l10n.t('There is no such evaluation.') },
+    { which: vscode.l10n.t('Which evaluation?'), none: vscode.l10n.t('There is no such evaluation.'), destroys },
   );
 }
 
@@ -250,26 +259,27 @@ function sayDifferences(run: Run, differences: readonly Difference[]): void {
 }
 
 /** @param may which may be meant */
-async function pickRun(lab: Lab, may: (run: Run) => boolean): Promise<Run | undefined> {
+async function pickRun(lab: Lab, may: (run: Run) => boolean, destroys: boolean): Promise<Run | undefined> {
   await lab.load();
   return pickOne(lab.runs.filter(may), ({ name, status, id }) => ({ label: name, description: status, detail: id }), {
     which: vscode.l10n.t('Which run?'),
     none: vscode.l10n.t('There is no such run.'),
+    destroys,
   });
 }
 
 /**
- * The only one, or the one that is chosen. It is also asked when a row is clicked in the moment in which the tree renews
+ * The only one, or the one that is chosen; what is destroyed is always chosen. It is also asked when a row is clicked in the moment in which the tree renews
  * it: VS Code then does not say which.
  */
 async function pickOne<T>(
   all: readonly T[],
   describe: (one: T) => vscode.QuickPickItem,
-  { which, none }: { which: string; none: string },
+  { which, none, destroys = false }: { which: string; none: string; destroys?: boolean },
 ): Promise<T | undefined> {
   const [only] = all;
   if (only === undefined) void vscode.window.showInformationMessage(none);
-  if (all.length < 2) return only;
+  if (all.length === 0 || (all.length === 1 && !destroys)) return only;
   const items = all.map((one) => ({ ...describe(one), one }));
   return (await vscode.window.showQuickPick(items, { placeHolder: which }))?.one;
 }
