@@ -18,8 +18,8 @@ export interface AttackArguments {
 
 /** What is no option of the attack, or is what the result is reported under. */
 const saidElsewhere = new Map([
-  ['name', '--attack'],
-  ['limit', '--limit'],
+  ['name', 'use --attack'],
+  ['limit', 'use --limit'],
 ]);
 
 /** A number, or a fraction such as 8/255. @throws UsageError */
@@ -40,11 +40,7 @@ export function numbers(text: string): number[] {
  */
 export function attacksOf({ attack: name, set, epsilon, steps, ...others }: AttackArguments): EvaluationAttack[] {
   const { norm, stepSize, restarts, seed } = others;
-  for (const setting of set) {
-    const flag = saidElsewhere.get(setting.split('=')[0] ?? '');
-    if (flag !== undefined) throw new UsageError(`--set ${setting}: use ${flag}`);
-  }
-  const more = saidAs('--set', () => set.map(readOption));
+  const more = saidAs('--set', () => set.map((setting) => readOption(setting, saidElsewhere)));
   const made = (epsilon: number | undefined, steps: number | undefined) => {
     const given = Object.entries({ epsilon, norm, steps, stepSize, restarts, seed }).filter(
       ([, value]) => value !== undefined,

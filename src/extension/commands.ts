@@ -31,7 +31,11 @@ interface Parts extends Starter {
 export function registerCommands(parts: Parts): vscode.Disposable {
   const { lab, sweeps, tree, view, panel, results, state } = parts;
   const onEvaluation =
-    (open: readonly RunStatus[], action: (one: OfRun<Evaluation>) => void | Promise<void>, destroys = false) =>
+    (
+      open: readonly RunStatus[],
+      action: (one: OfRun<Evaluation>) => void | Promise<void>,
+      { destroys = false }: { destroys?: boolean } = {},
+    ) =>
     async (node?: unknown) => {
       const one = evaluationOf(node) ?? (await pickEvaluation(lab, open, destroys));
       if (one) await action(one);
@@ -105,15 +109,10 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       async (run) => {
         await trashRun(run);
         await lab.refresh();
-        const undo = vscode.l10n.t('Undo');
-        // Not awaited: the message may stay for as long as it likes.
-        void vscode.window
-          .showInformationMessage(vscode.l10n.t('{0} is in the trash.', run.name), undo)
-          .then(async (choice) => {
-            if (choice !== undo) return;
-            await restoreRun(runsFolderOf(run), run.id);
-            await lab.refresh();
-          });
+        offerUndo(run.name, async () => {
+          await restoreRun(runsFolderOf(run), run.id);
+          await lab.refresh();
+        });
       },
       { destroys: true },
     ),
@@ -144,17 +143,12 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       async ({ run, evaluation }) => {
         await trashEvaluation(evaluation);
         await lab.look(run);
-        const undo = vscode.l10n.t('Undo');
-        // Not awaited: the message may stay for as long as it likes.
-        void vscode.window
-          .showInformationMessage(vscode.l10n.t('{0} is in the trash.', evaluationName(evaluation)), undo)
-          .then(async (choice) => {
-            if (choice !== undo) return;
-            await restoreEvaluation(evaluation);
-            await lab.look(run);
-          });
+        offerUndo(evaluationName(evaluation), async () => {
+          await restoreEvaluation(evaluation);
+          await lab.look(run);
+        });
       },
-      true,
+      { destroys: true },
     ),
     revealEvaluation: onEvaluation([], ({ evaluation }) => {
       void vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(evaluation.folder));
@@ -269,8 +263,8 @@ async function pickRun(lab: Lab, may: (run: Run) => boolean, destroys: boolean):
 }
 
 /**
- * The only one, or the one that is chosen; what is destroyed is always chosen. It is also asked when a row is clicked in the moment in which the tree renews
- * it: VS Code then does not say which.
+ * The only one, or the one that is chosen; what is destroyed is always chosen. It is also asked when a row is clicked in
+ * the moment in which the tree renews it: VS Code then does not say which.
  */
 async function pickOne<T>(
   all: readonly T[],
@@ -282,6 +276,15 @@ async function pickOne<T>(
   if (all.length === 0 || (all.length === 1 && !destroys)) return only;
   const items = all.map((one) => ({ ...describe(one), one }));
   return (await vscode.window.showQuickPick(items, { placeHolder: which }))?.one;
+}
+
+/** Says that something is in the trash, and takes it back where that is wanted. */
+function offerUndo(name: string, restore: () => Promise<void>): void {
+  const undo = vscode.l10n.t('Undo');
+  // Not awaited: the message may stay for as long as it likes.
+  void vscode.window.showInformationMessage(vscode.l10n.t('{0} is in the trash.', name), undo).then(async (choice) => {
+    if (choice === undo) await restore();
+  });
 }
 
 /** Does what needs the runtime of before; where that is gone, asks whether another may take its place. */

@@ -3,13 +3,13 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import * as vscode from 'vscode';
+import { attackLine, numberOf, readAttack } from '../lab/attackText';
+import { recordedConfig } from '../lab/config';
 import { isLimitedTo, prepareEvaluation, startEvaluation, stopEvaluation, type Evaluation } from '../lab/evaluate';
 import { formatDuration } from '../lab/format';
-import { attackLine, numberOf, readAttack } from '../lab/attackText';
 import { attackSettings, attackTitle, countWords, resultWords, shareWords } from '../lab/robustness';
 import type { Run, RunCheckpoint } from '../lab/run';
 import { attackDescriptions, attackTitles, type AttackConfig, type AttackName } from '../protocol/attacks';
-import { configSchema } from '../protocol/config';
 import type { EvaluationAttack } from '../protocol/evaluation';
 import type { Lab } from './lab';
 import { lastEvaluationChoices, rememberEvaluationChoices, type EvaluationChoices } from './memory';
@@ -288,7 +288,8 @@ function isAttack(line: string): boolean {
 
 /** The attacks that the run was evaluated with as it trained. */
 function attacksInTraining([target]: readonly Target[]): AttackConfig[] {
-  return configSchema.safeParse(target?.run.record?.config).data?.evaluate.attacks ?? [];
+  const record = target?.run.record;
+  return (record && recordedConfig(record)?.evaluate.attacks) ?? [];
 }
 
 function epsilonStep(last: EvaluationChoices): Question<string> {

@@ -1,8 +1,11 @@
 import { attackSchema, attackTitles, type AttackConfig } from '../protocol/attacks';
 import { evaluationAttackSchema, type EvaluationAttack } from '../protocol/evaluation';
 
-/** What else stands in the record of an attack. */
-const notOptions = new Set(['name', 'limit']);
+/** What else stands in the record of an attack, and where it is said instead. */
+const elsewhere = new Map([
+  ['name', 'the name of the attack stands first'],
+  ['limit', 'how many images is no option of the attack'],
+]);
 
 /** Options whose values are words also where they look like numbers: AutoAttack of 2020. */
 const worded = new Set(['version']);
@@ -20,14 +23,22 @@ export function numberOf(text: string): number {
  */
 export function readAttack(line: string): EvaluationAttack {
   const [name = '', ...settings] = line.trim().split(/\s+/);
-  return makeAttack(name, Object.fromEntries(settings.map(readOption)));
+  return makeAttack(name, Object.fromEntries(settings.map((setting) => readOption(setting, elsewhere))));
 }
 
-/** "steps=100" as the name and the value of an option. @throws Error in words */
-export function readOption(setting: string): [option: string, value: unknown] {
+/**
+ * "steps=100" as the name and the value of an option.
+ * @param saidElsewhere what to say of what is no option, by name
+ * @throws Error in words
+ */
+export function readOption(
+  setting: string,
+  saidElsewhere: ReadonlyMap<string, string>,
+): [option: string, value: unknown] {
   const [, option = '', text = ''] = /^([^=]+)=(.*)$/.exec(setting) ?? [];
   if (option === '') throw new Error(`${setting}: expected option=value`);
-  if (notOptions.has(option)) throw new Error(`${setting}: ${option} is no option of an attack`);
+  const instead = saidElsewhere.get(option);
+  if (instead !== undefined) throw new Error(`${setting}: ${instead}`);
   const value = worded.has(option) ? text : numberOf(text);
   return [option, Number.isNaN(value) ? jsonOrText(text) : value];
 }

@@ -14,7 +14,7 @@ import { presetName } from './presets';
 import { isAlive, isLocal } from './processes';
 import { Run } from './run';
 import { ensureRunsFolder } from './runsFolder';
-import { pinFor } from './runtimePin';
+import { pinFor, threadsFor } from './runtimePin';
 
 /** The programs that a run is made of. */
 export interface Tools {
@@ -124,9 +124,7 @@ export async function resumeRun(run: Run, tools: Tools, { checkpoint, runtime }:
     // Another resume may have come and gone between the first look and the lock.
     await run.refresh();
     refuseWhileAlive(run, 'resume');
-    // As many as before: on a CPU the numbers depend on it.
-    const threads = runtime === undefined ? (run.start?.threads ?? run.record?.threads) : undefined;
-    await noteResume(run.folder, { from, pinned, threads });
+    await noteResume(run.folder, { from, pinned, threads: threadsFor(run, runtime) });
     await rm(join(run.folder, runFiles.exit), { force: true });
     await rm(join(run.folder, runFiles.stopRequest), { force: true });
     await superviseRun(run.folder, ['--resume', from], tools);
@@ -165,7 +163,7 @@ export function refuseWhileAlive(run: Run, what: 'resume' | 'delete'): void {
 /** From here on the old process and the old end say nothing of the run. */
 async function noteResume(
   folder: string,
-  { from, pinned, threads }: { from: string; pinned: Pin | null; threads: number | null | undefined },
+  { from, pinned, threads }: { from: string; pinned: Pin | null; threads: number | undefined },
 ): Promise<void> {
   const file = join(folder, runFiles.record);
   const record = runRecordSchema.parse(JSON.parse(await readFile(file, 'utf8')));

@@ -5,7 +5,7 @@ import { recordedConfig } from './config';
 import { isObject } from './configMerge';
 import { startRun, type Tools } from './launch';
 import type { Run } from './run';
-import { pinFor } from './runtimePin';
+import { pinFor, threadsFor } from './runtimePin';
 import { runsFolderOf } from './store';
 import { requireSound } from './trainerQueries';
 
@@ -53,7 +53,7 @@ export async function rerun(
       cell,
       rerunOf: run.id,
       pinned,
-      threads: runtime === undefined ? run.start?.threads : undefined,
+      threads: threadsFor(run, runtime),
     },
     tools,
   );

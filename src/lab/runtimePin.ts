@@ -1,6 +1,7 @@
 import { installedRuntimesFolder } from '../protocol/installedRuntime';
 import type { StartEvent } from '../protocol/events';
 import { pinSchema, type Pin } from '../protocol/run';
+import type { Run } from './run';
 import { readInstalled } from './runtimeInstall/installed';
 
 /** What computed a run before is not there. Its message says how to allow something else. */
@@ -14,6 +15,14 @@ export class RuntimeGoneError extends Error {}
 export function pinOf(start: Pick<StartEvent, 'runtime' | 'device'> | undefined): Pin | null {
   const device = start?.device?.startsWith('GPU') ? 'gpu' : 'cpu';
   return pinSchema.safeParse({ runtime: start?.runtime, device }).data ?? null;
+}
+
+/** How many threads a run goes on or is repeated with: as many as it had, unless something else may compute it. */
+export function threadsFor(
+  run: Pick<Run, 'start' | 'record'>,
+  runtime: Pin['runtime'] | undefined,
+): number | undefined {
+  return runtime === undefined ? (run.start?.threads ?? run.record?.threads ?? undefined) : undefined;
 }
 
 /**
