@@ -17,7 +17,7 @@ const methodColors = [
 /** Methods that everybody meets have their colour for good. */
 const fixed = ['SAT', 'ERM'];
 /** These come before the others, which stand in the order of their names. */
-const first = ['TRADES+SAT', 'TRADES'];
+const first = ['TRADES+SAT', 'TRADES', 'Selective SAT'];
 
 /** The same method has the same colour in every chart. */
 export function methodColor(method: string, all: readonly string[]): string {
