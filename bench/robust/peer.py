@@ -85,9 +85,10 @@ def attack_of(model, name, norm, epsilon, step_size, seed):
 
 def main():
     models = {}
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     for line in sys.stdin:
         task = json.loads(line)
-        model = models.setdefault(task["checkpoint"], load_model(task["checkpoint"]))
+        model = models.setdefault(task["checkpoint"], load_model(task["checkpoint"]).to(device))
         n = task["images"]
         images = read_idx(f"{task['data']}/t10k-images-idx3-ubyte.gz")[:n, None] / 255
         labels = read_idx(f"{task['data']}/t10k-labels-idx1-ubyte.gz")[:n].long()
@@ -98,11 +99,13 @@ def main():
         start = time.perf_counter()
         for x, y in zip(images.split(task["batch"]), labels.split(task["batch"])):
             # Only what is classified right is attacked, as AutoAttack does.
+            x, y = x.to(device), y.to(device)
             right = model(x).argmax(1) == y
             correct += int(right.sum())
             x, y = x[right], y[right]
             robust += int((model(attack(x, y)).argmax(1) == y).sum())
-        print(json.dumps({"correct": correct, "robust": robust, "seconds": time.perf_counter() - start}), flush=True)
+        seconds = time.perf_counter() - start
+        print(json.dumps({"correct": correct, "robust": robust, "seconds": seconds, "device": device}), flush=True)
 
 
 main()
