@@ -4,6 +4,7 @@ import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import { repeat } from 'lit/directives/repeat.js';
 import { Channel } from '../src/protocol/channel';
+import { messageOf } from '../src/protocol/errors';
 import {
   panelStateSchema,
   toWebviewSchema,
@@ -91,7 +92,7 @@ export class SatPanel extends LitElement {
       await this.channel.request(message);
       this.error = '';
     } catch (error) {
-      this.error = error instanceof Error ? error.message : String(error);
+      this.error = messageOf(error);
     }
   }
 

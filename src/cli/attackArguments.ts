@@ -1,4 +1,5 @@
 import { makeAttack, numberOf, readOption } from '../lab/attackText';
+import { messageOf } from '../protocol/errors';
 import type { EvaluationAttack } from '../protocol/evaluation';
 import { UsageError } from './output';
 
@@ -55,6 +56,6 @@ function saidAs<T>(option: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw new UsageError(`${option} ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${option} ${messageOf(error)}`);
   }
 }

@@ -16,6 +16,7 @@ import { formatDuration } from '../lab/format';
 import { shareWords } from '../lab/robustness';
 import { findRun } from '../lab/store';
 import { noteOf, warningsOf } from '../lab/warnings';
+import { messageOf } from '../protocol/errors';
 import { deviceNames, runtimeNames, type EvaluationAttack, type EvaluationRecord } from '../protocol/evaluation';
 import { exitCodes } from '../protocol/run';
 import { attacksOf, numbers, numeric, type AttackArguments } from './attackArguments';
@@ -72,7 +73,7 @@ async function checkpointsMeant(reference: string, options: EvaluateOptions): Pr
   }
   const run = await findRun(runsFolder(options), reference);
   const { files, notes } = await checkpointsOf(run.folder, options.checkpoints).catch((error: unknown) => {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(messageOf(error));
   });
   for (const note of notes) print.note(note);
   return files;

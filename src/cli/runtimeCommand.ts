@@ -6,6 +6,7 @@ import { describeStatus, runtimeStatus, whatRunsUse } from '../lab/runtimeInstal
 import { thisMachine } from '../lab/runtimeInstall/machine';
 import { phaseTitles, type InstallProgress } from '../lab/runtimeInstall/progress';
 import { describeSizes, findSources, sourceKinds, type SourceKind } from '../lab/runtimeInstall/sources';
+import { messageOf } from '../protocol/errors';
 import { installedRuntimesFolder } from '../protocol/installedRuntime';
 import { exitCodes } from '../protocol/run';
 import { tools, withCommonOptions, type CommonOptions } from './context';
@@ -56,7 +57,7 @@ async function install({ source: kind, python, json }: InstallCommandOptions): P
   } catch (error) {
     bar.stop();
     const after = await whatRunsUse(folder);
-    if (!abort.signal.aborted) throw new Error(`${error instanceof Error ? error.message : String(error)} ${after}`);
+    if (!abort.signal.aborted) throw new Error(`${messageOf(error)} ${after}`);
     print.note(`Cancelled; nothing was changed. ${after}`);
     process.exitCode = exitCodes.stopped;
   } finally {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { FaultError } from '../lab/trainerQueries';
+import { messageOf } from '../protocol/errors';
 import { exitCodes } from '../protocol/run';
 import { dataCommand } from './data';
 import { evaluateCommand } from './evaluateCommand';
@@ -48,7 +49,7 @@ program()
       process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
       return;
     }
-    print.error(error instanceof Error ? error.message : String(error));
+    print.error(messageOf(error));
     const isWrongCall = error instanceof UsageError || error instanceof FaultError;
     process.exitCode = isWrongCall ? exitCodes.usage : exitCodes.failed;
   });

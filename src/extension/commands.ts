@@ -9,6 +9,7 @@ import { stopRun } from '../lab/stop';
 import { RuntimeGoneError } from '../lab/runtimePin';
 import { runsFolderOf } from '../lab/store';
 import { restoreRun, trashRun } from '../lab/trash';
+import { messageOf } from '../protocol/errors';
 import { evaluationFiles } from '../protocol/evaluation';
 import { runFiles, type RunStatus } from '../protocol/run';
 import { evaluateCommand, evaluationName, resumeEvaluation, type Target } from './evaluateCheckpoint';
@@ -180,7 +181,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
         try {
           await run(...args);
         } catch (error) {
-          void vscode.window.showErrorMessage(error instanceof Error ? error.message : String(error));
+          void vscode.window.showErrorMessage(messageOf(error));
         }
       }),
     ),

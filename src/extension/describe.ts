@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
+import { recordedConfig } from '../lab/config';
 import { formatDuration, formatMetric } from '../lab/format';
 import { distinguishingLabels, methodLabel } from '../lab/labels';
 import type { Run } from '../lab/run';
 import type { RunView } from '../protocol/panel';
-import { configSchema } from '../protocol/config';
 import { methodForModel } from '../protocol/widthAdjustment';
 
 /** "epoch 3/40 · 2 min left", "failed: loss is NaN at step 812", "stopped at epoch 3/40", "" for completed. */
@@ -84,7 +84,7 @@ export function labelsFor(runs: readonly Run[], shown: readonly Run[]): RunLabel
 /** What the panel shows of a run. */
 export function viewOf(run: Run, { inGroup, amongShown }: RunLabels): RunView {
   const config: Record<string, unknown> = run.record?.config ?? {};
-  const parsed = configSchema.safeParse(config).data;
+  const parsed = run.record && recordedConfig(run.record);
   const method = parsed && methodForModel(parsed.method, parsed.model);
   const { epochs, steps } = run.progress;
   return {

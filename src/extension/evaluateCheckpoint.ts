@@ -10,6 +10,7 @@ import { formatDuration } from '../lab/format';
 import { attackSettings, attackTitle, countWords, resultWords, shareWords } from '../lab/robustness';
 import type { Run, RunCheckpoint } from '../lab/run';
 import { attackDescriptions, attackTitles, type AttackConfig, type AttackName } from '../protocol/attacks';
+import { messageOf } from '../protocol/errors';
 import type { EvaluationAttack } from '../protocol/evaluation';
 import type { Lab } from './lab';
 import { lastEvaluationChoices, rememberEvaluationChoices, type EvaluationChoices } from './memory';
@@ -264,7 +265,7 @@ function attackStep({ targets }: Answers, last: EvaluationChoices): Question<str
       try {
         return { ...attackItem(line), description: line };
       } catch (error) {
-        return error instanceof Error ? error.message : String(error);
+        return messageOf(error);
       }
     },
   };

@@ -6,6 +6,7 @@ import { describeStatus, readInstalled, runtimeStatus, whatRunsUse } from '../la
 import { thisMachine } from '../lab/runtimeInstall/machine';
 import { phaseTitles, type InstallProgress } from '../lab/runtimeInstall/progress';
 import { describeSizes, findSources, type Source } from '../lab/runtimeInstall/sources';
+import { messageOf } from '../protocol/errors';
 import { installedRuntimesFolder } from '../protocol/installedRuntime';
 
 /** What is used here of the Python extension. */
@@ -20,7 +21,7 @@ export async function installRuntimeCommand(tools: Tools): Promise<void> {
     const source = await pickSource();
     if (source) await install(folder, source, tools);
   } catch (error) {
-    throw new Error(`${error instanceof Error ? error.message : String(error)} ${await whatRunsUse(folder)}`);
+    throw new Error(`${messageOf(error)} ${await whatRunsUse(folder)}`);
   }
 }
 

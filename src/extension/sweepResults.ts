@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import * as z from 'zod';
 import type { Sweep } from '../lab/sweep';
 import { escapeMarkdown, markdownTable, sweepTable, tableWords } from '../lab/sweepTable';
+import { messageOf } from '../protocol/errors';
 import type { NamedSweep, Sweeps } from './sweeps';
 
 const scheme = 'sat-lab-results';
@@ -69,7 +70,7 @@ export class SweepResults implements vscode.TextDocumentContentProvider, vscode.
         escapeMarkdown([sweep.config, ...sweep.settings].join(' ')),
       ].join('\n\n');
     } catch (error) {
-      return error instanceof Error ? escapeMarkdown(error.message) : String(error);
+      return escapeMarkdown(messageOf(error));
     }
   }
 

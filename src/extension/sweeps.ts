@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { messageOf } from '../protocol/errors';
 import { formatProblem, loadConfigFile } from '../lab/config';
 import type { Run } from '../lab/run';
 import { runsFolderOf } from '../lab/store';
@@ -156,7 +157,7 @@ export class Sweeps implements vscode.Disposable {
       if (answer === resume) await this.start(sweep);
       else await leaveSweep(sweep.runsFolder, { ...sweep, jobs: 1 });
     } catch (error) {
-      void vscode.window.showErrorMessage(error instanceof Error ? error.message : String(error));
+      void vscode.window.showErrorMessage(messageOf(error));
     }
   }
 
@@ -166,7 +167,7 @@ export class Sweeps implements vscode.Disposable {
       await release(sweep.finished);
       this.endEmitter.fire(sweep);
     } catch (error) {
-      void vscode.window.showErrorMessage(error instanceof Error ? error.message : String(error));
+      void vscode.window.showErrorMessage(messageOf(error));
     } finally {
       this.active.delete(sweepFile(sweep.plan.runsFolder, sweep.plan));
       this.emitter.fire();

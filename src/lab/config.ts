@@ -4,6 +4,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { findNodeAtLocation, parseTree, printParseErrorCode, type Node, type ParseError } from 'jsonc-parser';
 import type * as z from 'zod';
 import { configFileSchema, configSchema, documentVersion, type RunConfig } from '../protocol/config';
+import { messageOf } from '../protocol/errors';
 import { evaluatedMetrics } from '../protocol/evaluatedMetrics';
 import type { RunRecord } from '../protocol/run';
 import { isObject, layerAt, mergeConfig, sweepSettings, type JsonObject } from './configMerge';
@@ -51,7 +52,7 @@ export async function loadConfigFile(reference: string, settings: readonly strin
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    return failure({ file, path: '', message: `could not be read: ${reason(error)}` });
+    return failure({ file, path: '', message: `could not be read: ${messageOf(error)}` });
   }
   return parseConfig(text, file, settings);
 }
@@ -232,7 +233,7 @@ async function withExtends(value: JsonObject, file: string, chain: readonly stri
   try {
     text = await readFile(target, 'utf8');
   } catch (error) {
-    return failure({ file, path: 'extends', message: `${parent} could not be read: ${reason(error)}` });
+    return failure({ file, path: 'extends', message: `${parent} could not be read: ${messageOf(error)}` });
   }
   const document = parseDocument(text, target);
   if (!document.ok) return document;
@@ -425,8 +426,4 @@ function distance(a: string, b: string): number {
     row = next;
   }
   return row[b.length] ?? 0;
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

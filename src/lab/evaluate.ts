@@ -9,6 +9,7 @@ import * as z from 'zod';
 import { writeAtomic } from '../formats/atomicFile';
 import { fileFingerprint } from '../formats/fingerprint';
 import { readSafetensorsHeader } from '../formats/safetensors';
+import { messageOf } from '../protocol/errors';
 import type { EvaluationAttack, EvaluationRecord } from '../protocol/evaluation';
 import {
   evaluationFiles,
@@ -113,10 +114,8 @@ export class Evaluation {
     return this.rows;
   }
 
-  /** What computed it, "wasm, cpu". */
-  get runtime(): string {
-    const { start } = this.reader;
-    return [start?.runtime, start?.device].filter(Boolean).join(', ');
+  get runtime(): string | undefined {
+    return this.reader.runtime;
   }
 
   /** What the trainer had to say, warnings of gradient masking among it. */
@@ -439,8 +438,4 @@ async function readJson(file: string): Promise<unknown> {
   } catch {
     return undefined;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeAtomic } from '../formats/atomicFile';
 import { documentVersion, type RunConfig } from '../protocol/config';
+import { messageOf } from '../protocol/errors';
 import { exitSchema, runFiles, runRecordSchema, type ExitRecord, type NewRunRecord, type Pin } from '../protocol/run';
 import { gitPatch, gitState } from './git';
 import { describeConfig } from './labels';
@@ -91,7 +92,7 @@ export async function startRun(
     await rename(temporary, folder);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(
       `The run could not be made in ${runsFolder} (${reason}). Free some space or choose another folder.`,
     );

@@ -41,6 +41,12 @@ export class MetricsReader {
     return this.reading;
   }
 
+  /** What computes it, "wasm, cpu"; undefined before it has started. */
+  get runtime(): string | undefined {
+    if (this.start?.runtime === undefined) return undefined;
+    return [this.start.runtime, this.start.device].filter(Boolean).join(', ');
+  }
+
   /** Seconds a step, evaluations included, since the last start; undefined before the first step. */
   get secondsPerStep(): number | undefined {
     if (!this.started || this.lastTime === undefined) return undefined;

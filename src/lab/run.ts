@@ -106,8 +106,7 @@ export class Run {
   }
 
   get runtime(): string | undefined {
-    const { start } = this.reader;
-    return start?.runtime === undefined ? undefined : [start.runtime, start.device].filter(Boolean).join(', ');
+    return this.reader.runtime;
   }
 
   /** Unix seconds of the last event. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { messageOf } from '../protocol/errors';
 
 const folderName = 'sat-runs';
 
@@ -33,7 +34,7 @@ export async function ensureRunsFolder(folder: string): Promise<void> {
     const ignore = join(folder, '.gitignore');
     if (!existsSync(ignore)) await writeFile(ignore, '# Runs are large and can be made again.\n*\n');
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(
       `The runs folder ${folder} cannot be written (${reason}). Choose another with --runs or the setting.`,
     );

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunConfig } from '../protocol/config';
+import { messageOf } from '../protocol/errors';
 import type { RunRecord, RunStatus } from '../protocol/run';
 import { cellHash, recordedConfig, type ConfigCell } from './config';
 import { distinguishingLabels } from './labels';
@@ -134,7 +135,7 @@ export class Sweep {
       cell.problem = run.status === 'failed' || run.status === 'lost' ? run.statusNote : undefined;
     } catch (error) {
       cell.state = 'failed';
-      cell.problem = error instanceof Error ? error.message : String(error);
+      cell.problem = messageOf(error);
     }
     onChange();
   }

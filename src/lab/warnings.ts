@@ -101,7 +101,7 @@ function inOneBall({ attack: a }: EvaluationRecord, { attack: b }: EvaluationRec
 function contains(strong: Evaluation, weak: Evaluation): boolean {
   const [a, b] = [strong.record?.attack, weak.record?.attack];
   if (!a || !b) return false;
-  if (strong.runtime !== weak.runtime || !/cpu/i.test(strong.runtime)) return false;
+  if (strong.runtime !== weak.runtime || !/cpu/i.test(strong.runtime ?? '')) return false;
   if (b.name === 'none') return true;
   const [ours, theirs] = [autoattackPartsOf(a), autoattackPartsOf(b)];
   const [first] = ours;

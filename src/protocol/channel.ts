@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { messageOf } from './errors';
 
 /** How messages travel between host and webview: plain events, and requests that are answered, errors included. */
 const envelopeSchema = z.discriminatedUnion('kind', [
@@ -66,7 +67,7 @@ export class Channel<In, Out> {
       await this.options.handle(parsed.data);
       return undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
     }
   }
 

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
+import { messageOf } from '../protocol/errors';
 import { formatEvent, type RunEvent } from '../protocol/events';
-import { Problem, messageOf } from './problem';
+import { Problem } from './problem';
 
 /** Where events go: the standard output, which the launcher has made the run's `metrics.ndjson`. */
 export interface EventSink {

@@ -1,10 +1,10 @@
 import type { RunConfig } from '../protocol/config';
 import type { DataConfig } from '../protocol/data';
+import { messageOf } from '../protocol/errors';
 import { prepareTrainingData } from './data/prepare';
 import { outlineDataSet } from './data/registry';
 import type { DataPlaces, DataSet } from './data/types';
 import { requireFit } from './models/registry';
-import { messageOf } from './problem';
 import { requireRuntime } from './runtimes';
 
 /** Why a run with some configuration would fail at its start. */

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { readSafetensorsHeader } from '../formats/safetensors';
 import { configSchema, type RunConfig } from '../protocol/config';
 import { dataSchema, type DataConfig } from '../protocol/data';
+import { messageOf } from '../protocol/errors';
 import { evaluationFiles, evaluationRecordSchema, type EvaluationRecord } from '../protocol/evaluation';
 import { exitCodes, runFiles, runRecordSchema, type RunRecord } from '../protocol/run';
 import { stoppable, unlessStopped } from './breathe';
@@ -14,7 +15,7 @@ import { watchDevice } from './deviceMonitor';
 import { evaluateCheckpoint } from './evaluateCheckpoint';
 import { eventStream, type EventSink } from './eventStream';
 import { findFaults } from './faults';
-import { Problem, messageOf } from './problem';
+import { Problem } from './problem';
 import { startRuntime, type RuntimeWish } from './runtimes';
 import { train } from './train';
 

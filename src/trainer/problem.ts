@@ -2,8 +2,3 @@
 export class Problem extends Error {
   override readonly name = 'Problem';
 }
-
-/** What went wrong, in words. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

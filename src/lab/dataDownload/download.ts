@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { messageOf } from '../../protocol/errors';
 import { formatBytes } from '../format';
 import type { RemoteFile } from './sources';
 import { unpack } from './unpack';
@@ -147,7 +148,7 @@ async function requireSpace(root: string, bytes: number): Promise<void> {
 
 function noConnection(url: string, have: number, error: unknown, root: string): Error {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const reason = codeOf(cause) ?? (cause instanceof Error ? cause.message : String(cause));
+  const reason = codeOf(cause) ?? messageOf(cause);
   const from = have > 0 ? ` after ${formatBytes(have)}` : '';
   return new Error(
     `${url} could not be loaded${from} (${reason}). Check the network and run the same command again: it goes on from there. Or get the file elsewhere and put it into ${root}.`,

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import { messageOf } from '../../protocol/errors';
 import { readTar } from '../../formats/tar';
 
 /**
@@ -24,7 +25,7 @@ export async function unpack(archive: string, folder: string): Promise<void> {
     }
   } catch (error) {
     if (error instanceof Error && 'syscall' in error) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(`${archive} could not be unpacked: ${reason}. Delete it and try again.`);
   } finally {
     await rm(aside, { recursive: true, force: true });

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeAtomic } from '../../formats/atomicFile';
+import { messageOf } from '../../protocol/errors';
 import { installedFiles, type InstalledRuntime } from '../../protocol/installedRuntime';
 import { formatBytes } from '../format';
 import { identify } from '../processes';
@@ -146,7 +147,7 @@ function describeSource(source: Source): InstalledRuntime['source'] {
 function inWords(error: unknown, { folder, source }: InstallOptions): Error {
   if (error instanceof InstallProblem) return error;
   const { code = '', syscall = '' } = error as NodeJS.ErrnoException;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     const needed = formatBytes(source.downloadBytes + source.diskBytes);
     return new InstallProblem(`The disk of ${folder} became full; the installation needs ${needed}. ${moreSpace}`);

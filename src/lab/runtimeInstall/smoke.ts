@@ -1,6 +1,7 @@
 // A program of its own, since it may crash: loads an installed binding, multiplies two matrices, and prints what it found.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { messageOf } from '../../protocol/errors';
 import { installedFiles } from '../../protocol/installedRuntime';
 import type { SmokeOutput } from './check';
 
@@ -41,7 +42,7 @@ function main(): SmokeOutput {
   try {
     return compute(process.argv[2] ?? '');
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    return { error: messageOf(error) };
   }
 }
 

@@ -1,7 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Problem, messageOf } from '../problem';
+import { messageOf } from '../../protocol/errors';
+import { Problem } from '../problem';
 import type { DataPlaces, FileFinding } from './types';
 
 /** One file of a data set: how it is called and how its bytes are read. */

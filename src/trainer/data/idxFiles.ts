@@ -1,8 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../protocol/errors';
 import { decodeIdx, type IdxArray } from '../../formats/idx';
-import { Problem, messageOf } from '../problem';
+import { Problem } from '../problem';
 import type { FileFinding, Split } from './types';
 
 /** What the four files of a data set in MNIST's format must hold. */

@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { open, readFile, rename, rm, truncate } from 'node:fs/promises';
 import { homedir, hostname, uptime } from 'node:os';
 import { join, resolve } from 'node:path';
+import { messageOf } from '../../protocol/errors';
 import { decodeImage, resizeAndCrop } from '../../formats/image';
 import { isStopped } from '../breathe';
-import { Problem, messageOf } from '../problem';
+import { Problem } from '../problem';
 import type { LabelledFile } from './imageList';
 import type { DataPlaces } from './types';
 

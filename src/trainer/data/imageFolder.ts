@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { DataOptions } from '../../protocol/data';
-import { messageOf } from '../problem';
+import { messageOf } from '../../protocol/errors';
 import { requireRoot } from './dataFile';
 import { decodeOnce } from './imageCache';
 import { layouts, listImages, type LabelledFile } from './imageList';

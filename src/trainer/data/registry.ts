@@ -1,5 +1,5 @@
 import { dataSchema, type DataConfig, type DataOptions, type DataSetName } from '../../protocol/data';
-import { messageOf } from '../problem';
+import { messageOf } from '../../protocol/errors';
 import { cifar10, cifar100 } from './cifar';
 import { digits } from './digits';
 import { fashionMnist, mnist } from './mnist';

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Problem, messageOf } from '../problem';
+import { messageOf } from '../../protocol/errors';
+import { Problem } from '../problem';
 import { checkDataFile, findFolder, isFile, readDataFile, requireLabels, requireRoot, type DataFile } from './dataFile';
 import { streamImages, type StreamedImages } from './streamedImages';
 import type { DataPlaces, DataSetSource, FileFinding, Split } from './types';

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import * as z from 'zod';
+import { messageOf } from '../../../protocol/errors';
 import { decodeNpy } from '../../../formats/npy';
 import type { Unpickled } from '../../../formats/pickle';
 import { decodeTorchFile } from '../../../formats/torchFile';
-import { Problem, messageOf } from '../../problem';
+import { Problem } from '../../problem';
 import type { LabelNoise } from './labelNoise';
 
 interface Options {

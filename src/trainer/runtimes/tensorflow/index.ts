@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { Problem, messageOf } from '../../problem';
+import { messageOf } from '../../../protocol/errors';
+import { Problem } from '../../problem';
 import * as tf from '../../tf';
 import type { Circumstances, Runtime, RuntimeWish } from '..';
 import { TensorFlowBackend } from './backend';

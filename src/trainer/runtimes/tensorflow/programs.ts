@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { messageOf } from '../../problem';
+import { messageOf } from '../../../protocol/errors';
 import * as tf from '../../tf';
 import {
   drawnTensor,
