@@ -14,7 +14,7 @@ import { eager, type Compile } from '../runtimes/program';
 import * as tf from '../tf';
 import { useWasm } from '../testing';
 import { autoPgd } from './apgd';
-import { predictionsOf } from './attack';
+import { predictionsOf, type Halfway, type Pause } from './attack';
 import { createAttack } from './registry';
 import { createVictim, type Points, type Victim } from './victim';
 
@@ -398,6 +398,26 @@ describe('the passes of an attempt', () => {
     expect(counted).toBe(part?.passes);
     // 101 gradients at 20 passes each.
     if (name === 'autoattack') expect(counted).toBe(101 * 20 * 2);
+  });
+});
+
+describe('Square', () => {
+  it.each<[Norm, number]>([
+    ['linf', 0.3],
+    ['l2', 1.2],
+  ])('goes on in the middle with the same images, in %s', async (norm, epsilon) => {
+    const points = await grey(12);
+    const [part] = createAttack(attackSchema.parse({ name: 'square', norm, epsilon, queries: 60 }), classes);
+    const search = (pause?: Pause) => part?.attack(victimOf(), points, new NumpyRandom(0), pause);
+    const kept: Halfway[] = [];
+    const keep = ({ step, images, scores }: Halfway) =>
+      void kept.push({ step, images: images.slice(), scores: scores.slice() });
+    const whole = await search({ begun: undefined, keep });
+    const begun = kept[30];
+    expect(begun?.images).not.toEqual(whole);
+    // Some have fallen by then, and draw no numbers any more.
+    expect(begun?.scores.filter((margin) => margin > 0).length).toBeLessThan(12);
+    expect(await search({ begun, keep })).toEqual(whole);
   });
 });
 

@@ -23,7 +23,8 @@ async function randomSearch(
   pause?: Pause,
 ): Promise<Float32Array> {
   const size = sizeOf(victim.shape);
-  const proposals = proposalsOf(norm, { shape: victim.shape, epsilon, random });
+  const rows = points.labels.length;
+  const proposals = proposalsOf(norm, { shape: victim.shape, epsilon, random, rows });
   const images = points.images.slice();
   for (let from = 0; from < images.length; from += size) proposals.start(images.subarray(from, from + size));
   const { begun } = pause ?? {};
@@ -40,9 +41,10 @@ async function randomSearch(
     const current = pointsAt({ images, labels: points.labels }, standing, size);
     const natural = pointsAt(points, standing, size).images;
     const change = proposals.next(initialShare * shareAt(query));
-    for (let from = 0; from < current.images.length; from += size) {
-      change(current.images.subarray(from, from + size), natural.subarray(from, from + size));
-    }
+    standing.forEach((row, i) => {
+      const [from, to] = [i * size, (i + 1) * size];
+      change(current.images.subarray(from, to), natural.subarray(from, to), row);
+    });
     const proposed = marginsOf(await victim.logits(current.images), current.labels);
     standing.forEach((row, i) => {
       const margin = proposed[i] ?? Infinity;
@@ -75,14 +77,19 @@ function marginsOf(logits: Float32Array, labels: Int32Array): Float32Array {
 interface Proposals {
   /** Moves an image to where its search begins. In place. */
   start(image: Float32Array): void;
-  /** Draws a square, and gives the change that it makes to a perturbed image, in place. */
-  next(share: number): (image: Float32Array, natural: Float32Array) => void;
+  /**
+   * Draws a square, and gives the change that it makes to a perturbed image of a row, in place. All that is random is
+   * drawn at once, also for rows that stand no more: a search that goes on in the middle meets the same numbers.
+   */
+  next(share: number): (image: Float32Array, natural: Float32Array, row: number) => void;
 }
 
 interface Space {
   shape: Victim['shape'];
   epsilon: number;
   random: NumpyRandom;
+  /** How many images there are. */
+  rows: number;
 }
 
 function proposalsOf(norm: Norm, space: Space): Proposals {
@@ -98,13 +105,16 @@ function randomSign(random: NumpyRandom): number {
   return random.random() < 0.5 ? -1 : 1;
 }
 
+function randomSigns(random: NumpyRandom, count: number): Float32Array {
+  return Float32Array.from({ length: count }, () => randomSign(random));
+}
+
 /** Vertical stripes of ±ε at the start, then squares of ±2 ε in each channel, cut to the ball. */
 function maximumProposals({ shape: [height, width, channels], epsilon, random }: Space): Proposals {
   const ball = ballOf('linf', epsilon);
-  const signs = (count: number) => Float32Array.from({ length: count }, () => randomSign(random));
   return {
     start(image) {
-      const stripes = signs(width * channels);
+      const stripes = randomSigns(random, width * channels);
       for (let i = 0; i < image.length; i += 1)
         image[i] = (image[i] ?? 0) + epsilon * (stripes[i % stripes.length] ?? 0);
       clampPixels(image);
@@ -112,7 +122,7 @@ function maximumProposals({ shape: [height, width, channels], epsilon, random }:
     next(share) {
       const side = Math.min(Math.max(Math.round(Math.sqrt(share * height * width)), 1), height, width);
       const [top, left] = [below(random, height - side), below(random, width - side)];
-      const direction = signs(channels);
+      const direction = randomSigns(random, channels);
       return (image, natural) => {
         for (let row = top; row < top + side; row += 1) {
           for (let i = (row * width + left) * channels; i < (row * width + left + side) * channels; i += 1) {
@@ -129,7 +139,7 @@ function maximumProposals({ shape: [height, width, channels], epsilon, random }:
  * A grid of bumps at the start; then the perturbation of one window moves into another, as a bump of random sign on top
  * of what was there, within the ball.
  */
-function euclideanProposals({ shape: [height, width, channels], epsilon, random }: Space): Proposals {
+function euclideanProposals({ shape: [height, width, channels], epsilon, random, rows }: Space): Proposals {
   const ball = ballOf('l2', epsilon);
   const at = (row: number, column: number, channel: number) => (row * width + column) * channels + channel;
   const cells = (side: number) =>
@@ -165,7 +175,8 @@ function euclideanProposals({ shape: [height, width, channels], epsilon, random 
       const [to, from] = [corner(), corner()];
       const window = cells(side);
       const shape = bump(side, random);
-      return (image, natural) => {
+      const signs = randomSigns(random, rows * channels);
+      return (image, natural, row) => {
         const perturbation = image.map((value, i) => value - (natural[i] ?? 0));
         const spare = Math.max(epsilon ** 2 - ball.norm(perturbation) ** 2, 0) / channels;
         for (let channel = 0; channel < channels; channel += 1) {
@@ -179,7 +190,7 @@ function euclideanProposals({ shape: [height, width, channels], epsilon, random 
           };
           const budget = Math.sqrt(spare + squares(new Set([...target, ...source])));
           const old = Math.sqrt(squares(target)) + 1e-12;
-          const sign = randomSign(random);
+          const sign = signs[row * channels + channel] ?? 1;
           const mixed = Float32Array.from(target, (i, j) => sign * (shape[j] ?? 0) + (perturbation[i] ?? 0) / old);
           const scale = budget / (ball.norm(mixed) + 1e-12);
           for (const i of source) perturbation[i] = 0;
