@@ -204,6 +204,18 @@ describe('lists of images', () => {
     ]);
   });
 
+  it('take the class from a file’s name where a line has no label, and look in train/ too', async () => {
+    for (const [i, name] of ['cat.0', 'dog.0', 'a dog.1'].entries()) write(`train/${name}.png`, png(i));
+    write('train_split.txt', 'dog.0.png\ncat.0.png\n');
+    write('val_split.txt', 'train/cat.0.png\ndog.0.png dog\n');
+    const { train, test, classNames } = await load();
+    expect(classNames).toEqual(['cat', 'dog']);
+    expect([...train.labels, ...test.labels]).toEqual([1, 0, 0, 1]);
+    expect([...firsts(bytesOf(train.images)), ...firsts(bytesOf(test.images))]).toEqual([1, 0, 0, 1]);
+    write('val_split.txt', 'a dog.1.png\n');
+    await expect(load()).rejects.toThrow('is of class a dog, of which there is no training image');
+  });
+
   it.each<[string, string, object, string]>([
     ['a line without a label', 'all/x.png', {}, 'train_split.txt, line 1: expected a path and a label'],
     ['a missing image', 'all/a picture 0.png 0\nall/x.png 1', {}, 'line 2: there is no'],

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { basename, isAbsolute, join } from 'node:path';
 import type { DataOptions } from '../../protocol/data';
 import { Problem } from '../problem';
 
@@ -28,7 +28,7 @@ interface Named {
 
 export const layouts =
   'Put the images into train/CLASS/ and val/CLASS/ (or test/CLASS/), or as CLASS.N.jpg into train/ and val/, ' +
-  'or list them in text files, "path label" a line, that data.trainList and data.testList name';
+  'or list them in text files, "path label" or CLASS.N.jpg a line, that data.trainList and data.testList name';
 
 const isImage = (name: string) => /\.(png|jpe?g)$/i.test(name);
 const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
@@ -83,20 +83,30 @@ function findLists(root: string, { trainList, testList }: ListOptions): { train:
   return one ? { train, test } : undefined;
 }
 
-/** A path, white space and a label on each line. */
+/**
+ * On each line a path, white space and a label, or a path alone to a file that is called after its class, as in
+ * SAT-selective-cls (dataset_utils.py `CatsDogs`). Paths begin in root, or in its train/.
+ */
 function readList(root: string, name: string): Named[] {
   const list = join(root, name);
   if (!existsSync(list)) throw new Problem(`${list} was not found. Lists lie in data.root: check the name.`);
   const lines = readFileSync(list, 'utf8').split(/\r?\n/);
   const found = lines.flatMap((line, i) => {
     if (line.trim() === '') return [];
-    const [, path, className] = /^\s*(.*\S)\s+(\S+)\s*$/.exec(line) ?? [];
+    const [, path, className] = isImage(line.trim())
+      ? ['', line.trim(), classInName(basename(line.trim()))]
+      : (/^\s*(.*\S)\s+(\S+)\s*$/.exec(line) ?? []);
     if (path === undefined || className === undefined) {
-      throw new Problem(`${list}, line ${i + 1}: expected a path and a label, found "${line.slice(0, 80)}".`);
+      throw new Problem(
+        `${list}, line ${i + 1}: expected a path and a label, or a file called CLASS.N.jpg, found "${line.slice(0, 80)}".`,
+      );
     }
-    const file = isAbsolute(path) ? path : join(root, path);
-    if (!existsSync(file)) {
-      throw new Problem(`${list}, line ${i + 1}: there is no ${file}. Paths are relative to data.root.`);
+    const places = isAbsolute(path) ? [path] : [join(root, path), join(root, 'train', path)];
+    const file = places.find((place) => existsSync(place));
+    if (file === undefined) {
+      throw new Problem(
+        `${list}, line ${i + 1}: there is no ${places.join(' and no ')}. Paths are relative to data.root.`,
+      );
     }
     return [{ file, className }];
   });
@@ -137,13 +147,18 @@ function readFolder(folder: string): Named[] {
       .map((name) => ({ file: join(folder, className, name), className })),
   );
   if (inClasses.length > 0) return inClasses;
-  const named = entries.filter(({ name }) => isImage(name) && /^[^.]+\../.test(name)).map(({ name }) => name);
-  const flat = named.sort(byNumbers).flatMap((name) => {
-    const [className = ''] = name.split('.');
-    return name.split('.').length > 2 ? [{ file: join(folder, name), className }] : [];
+  const images = entries.map(({ name }) => name).filter(isImage);
+  const flat = images.sort(byNumbers).flatMap((name) => {
+    const className = classInName(name);
+    return className === undefined ? [] : [{ file: join(folder, name), className }];
   });
   if (flat.length > 0) return flat;
   throw new Problem(`${folder} holds no PNG or JPEG images of classes. ${layouts}.`);
+}
+
+/** "cat" of cat.2.jpg; undefined where the name holds no class. */
+function classInName(name: string): string | undefined {
+  return /^([^.]+)\.[^.]+\../.exec(name)?.[1];
 }
 
 /** cat.2.jpg before cat.10.jpg. */

@@ -52,6 +52,8 @@ export const shuffledPixels: ImageNoise = (options, data) => {
 export function withNoisyImages(all: Images, { indices, pixels }: NoisyImages): Uint8Array {
   const size = pixels.length / indices.length;
   const noisy = inMemory(all, use).slice();
+  // The outline of a data set has labels, no pixels.
+  if (noisy.length === 0) return noisy;
   indices.forEach((index, i) => noisy.set(pixels.subarray(i * size, (i + 1) * size), index * size));
   return noisy;
 }
