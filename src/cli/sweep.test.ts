@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +7,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { trainersOf, until } from '../../test/faults/programs';
 import { useSatCommand, type Ended } from '../../test/faults/satCommand';
 import { identify } from '../lab/processes';
+import { differencesOf } from '../lab/rerun';
 import type { Run } from '../lab/run';
 import { listRuns } from '../lab/store';
 import { unfinishedSweeps } from '../lab/sweepClaim';
@@ -216,6 +217,24 @@ describe('sat sweep', { timeout: 60_000 }, () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toBe(`sat: ${args[1] === '--preset' ? 'cifar10' : 'digits'}: no files.\n`);
     expect(existsSync(runsFolder)).toBe(false);
+  });
+
+  it('runs a cell anew when the file that its noise comes from has changed', async () => {
+    const labels = (text: string) => writeFileSync(join(place, 'labels.txt'), text);
+    write({ epochs: 2, sweep: { 'data.noise': [{ type: 'label_file', file: 'labels.txt' }] } });
+    const made = async () => {
+      expect((await sat('sweep', 'grid.sat.json')).code).toBe(0);
+      return (await listRuns(runsFolder)).length;
+    };
+    labels('1');
+    expect([await made(), await made()]).toEqual([1, 1]);
+    labels('2');
+    expect([await made(), await made()]).toEqual([2, 2]);
+    rmSync(join(place, 'labels.txt'));
+    expect(await made()).toBe(2);
+    const [second, first] = await listRuns(runsFolder);
+    const differences = differencesOf(first!, second!).map(({ what }) => what);
+    expect(differences).toEqual(['noiseFile']);
   });
 
   it('that is finished needs its data no more', async () => {

@@ -11,6 +11,7 @@ import { messageOf } from '../protocol/errors';
 import { exitSchema, runFiles, runRecordSchema, type ExitRecord, type NewRunRecord, type Pin } from '../protocol/run';
 import { gitPatch, gitState } from './git';
 import { describeConfig } from './labels';
+import { noiseFileFingerprint } from './noiseFile';
 import { presetName } from './presets';
 import { isAlive, isLocal } from './processes';
 import { Run } from './run';
@@ -73,6 +74,7 @@ export async function startRun(
     launcher: 'local',
     pinned: pinned ?? null,
     threads: threads ?? null,
+    noiseFile: await noiseFileFingerprint(config),
     process: null,
     resumes: [],
     git,

@@ -86,11 +86,15 @@ export function differencesOf(then: Run, now: Run): Difference[] {
     : [];
 }
 
-type Circumstances = Pick<RunRecord, 'config' | 'versions' | 'machine' | 'git'> & { start?: StartEvent | undefined };
+type Circumstances = Pick<RunRecord, 'config' | 'versions' | 'machine' | 'git'> & {
+  noiseFile?: RunRecord['noiseFile'];
+  start?: StartEvent | undefined;
+};
 
 /** What differs, key by key. */
 export function differencesBetween(then: Circumstances, now: Circumstances): Difference[] {
-  const recorded = ({ config, versions, machine, git }: Circumstances) => flat({ config, versions, machine, git });
+  const recorded = ({ config, noiseFile, versions, machine, git }: Circumstances) =>
+    flat({ config, noiseFile, versions, machine, git });
   const told = ({ start }: Circumstances) => {
     const { runtime, device, versions, threads, data } = start ?? {};
     return flat({ runtime, device, versions, threads, data });

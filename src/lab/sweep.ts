@@ -7,6 +7,7 @@ import type { RunRecord, RunStatus } from '../protocol/run';
 import { cellHash, recordedConfig, type ConfigCell } from './config';
 import { distinguishingLabels } from './labels';
 import { resumeRun, startRun, type NewRun, type Tools } from './launch';
+import { noiseFileFingerprint } from './noiseFile';
 import { Run } from './run';
 import { stopRun } from './stop';
 import { readRunRecord, runIds } from './store';
@@ -54,7 +55,7 @@ export class Sweep {
   static async open(plan: SweepPlan, tools: Tools): Promise<Sweep> {
     const cells = new Map(plan.cells.map((cell) => [cell.hash, cell]));
     const labels = distinguishingLabels([...cells.values()].map(({ config }) => config));
-    const runs = await runsOfCells(plan.runsFolder, new Set(cells.keys()));
+    const runs = await runsOfCells(plan.runsFolder, [...cells.values()]);
     const found = [...cells.values()].map((cell, i): SweepCell => {
       const run = bestRunOf(cell, runs, plan.group);
       const going = run?.status === 'completed' || run?.status === 'running';
@@ -146,7 +147,7 @@ export class Sweep {
     const { runsFolder, group, config: configFile, settings } = this.plan;
     return withCell(runsFolder, hash, async () => {
       // Another sweep with the same cell may have got there since this one looked.
-      const run = bestRunOf(cell, await runsOfCells(runsFolder, new Set([hash])), group);
+      const run = bestRunOf(cell, await runsOfCells(runsFolder, [cell]), group);
       if (run && canResume(run)) await resumeRun(run, this.tools);
       if (run) return run;
       const named = { ...config, name: `${group}: ${label}` };
@@ -219,13 +220,23 @@ function bestRunOf(cell: ConfigCell, runs: readonly Run[], group: string): Run |
   );
 }
 
-/** The runs of some cells. Only these are read whole: a folder may hold many others. */
-async function runsOfCells(runsFolder: string, hashes: ReadonlySet<string>): Promise<Run[]> {
+/**
+ * The runs of some cells. Only these are read whole: a folder may hold many others. A run whose noise came from a file
+ * that holds something else by now is none of them.
+ */
+async function runsOfCells(runsFolder: string, cells: readonly ConfigCell[]): Promise<Run[]> {
+  const noiseFiles = new Map(
+    await Promise.all(cells.map(async ({ hash, config }) => [hash, await noiseFileFingerprint(config)] as const)),
+  );
   const folders = (await runIds(runsFolder)).map((id) => join(runsFolder, id));
   const found = await Promise.all(
     folders.map(async (folder) => {
       const record = await readRunRecord(folder);
-      return record && hashes.has(cellOf(record) ?? '') ? [new Run(folder)] : [];
+      const noiseFile = record && noiseFiles.get(cellOf(record) ?? '');
+      if (!record || noiseFile === undefined) return [];
+      // Runs of earlier versions do not say, and a file that is gone says nothing.
+      const changed = record.noiseFile !== null && noiseFile !== null && record.noiseFile !== noiseFile;
+      return changed ? [] : [new Run(folder)];
     }),
   );
   const runs = found.flat();

@@ -48,6 +48,8 @@ export const runRecordSchema = z.looseObject({
   pinned: pinSchema.nullable().default(null),
   /** How many threads compute one operation, on which numbers depend; null: as many as the process may run on. */
   threads: z.int().min(1).nullable().default(null),
+  /** The SHA-256 of the file that `data.noise.file` named when the run began; null: noise is drawn, if there is any. */
+  noiseFile: z.string().nullable().default(null),
   process: processSchema.nullable().default(null),
   /** Each time the run was resumed: when (Unix seconds), from what, and how long the metrics file was then (bytes). */
   resumes: z.array(z.object({ time: z.number(), checkpoint: z.string(), byte: z.int() })).default([]),
