@@ -9,7 +9,14 @@ import { isLimitedTo, prepareEvaluation, startEvaluation, stopEvaluation, type E
 import { formatDuration } from '../lab/format';
 import { attackSettings, attackTitle, countWords, resultWords, shareWords } from '../lab/robustness';
 import type { Run, RunCheckpoint } from '../lab/run';
-import { attackDescriptions, attackTitles, type AttackConfig, type AttackName } from '../protocol/attacks';
+import {
+  attackDescriptions,
+  attackTitles,
+  usualEpsilon,
+  type AttackConfig,
+  type AttackName,
+  type Norm,
+} from '../protocol/attacks';
 import { messageOf } from '../protocol/errors';
 import type { EvaluationAttack } from '../protocol/evaluation';
 import type { Lab } from './lab';
@@ -163,7 +170,8 @@ async function ask(lab: Lab, named: readonly Target[], last: EvaluationChoices):
     },
     {
       asked: () => needsRadius(answers.attack),
-      ask: (place) => askStep({ ...place, ...epsilonStep(last) }).then(keep((epsilon) => (answers.epsilon = epsilon))),
+      ask: (place) =>
+        askStep({ ...place, ...epsilonStep(answers, last) }).then(keep((epsilon) => (answers.epsilon = epsilon))),
     },
     {
       asked: () => true,
@@ -293,26 +301,42 @@ function attacksInTraining([target]: readonly Target[]): AttackConfig[] {
   return (record && recordedConfig(record)?.evaluate.attacks) ?? [];
 }
 
-function epsilonStep(last: EvaluationChoices): Question<string> {
-  const words: Record<string, string> = {
-    '0.031': vscode.l10n.t('as the authors on CIFAR-10'),
-    '0.1': vscode.l10n.t('usual on Fashion-MNIST'),
-    '0.3': vscode.l10n.t('usual on MNIST'),
-    '0.008,0.016,0.031,0.062': vscode.l10n.t('four evaluations, for robust accuracy against ε'),
+function normOf(attack: string | undefined): Norm {
+  return /\snorm=l2\b/.test(attack ?? '') ? 'l2' : 'linf';
+}
+
+function epsilonStep({ attack }: Answers, last: EvaluationChoices): Question<string> {
+  const norm = normOf(attack);
+  const four = vscode.l10n.t('four evaluations, for robust accuracy against ε');
+  const known: Record<Norm, ReadonlyMap<string, string>> = {
+    linf: new Map([
+      ['0.031', vscode.l10n.t('as the authors on CIFAR-10')],
+      ['0.1', vscode.l10n.t('usual on Fashion-MNIST')],
+      ['0.3', vscode.l10n.t('usual on MNIST')],
+      ['0.008,0.016,0.031,0.062', four],
+    ]),
+    l2: new Map([
+      ['0.5', vscode.l10n.t('usual on CIFAR-10')],
+      ['1', ''],
+      ['0.25,0.5,1,2', four],
+    ]),
   };
+  const words = known[norm];
   const item = (value: string) => ({
     label: value.replaceAll(',', ', '),
-    description: words[value] ?? '',
+    description: words.get(value) ?? '',
     value,
   });
-  const values = new Set([last.epsilon ?? '0.031', ...Object.keys(words)]);
+  const usual = String(usualEpsilon[norm]);
+  const preferred = normOf(last.attack) === norm ? (last.epsilon ?? usual) : usual;
   return {
     placeholder: vscode.l10n.t('Radius ε, in pixels of [0, 1]; type another (8/255), or several with commas'),
-    items: [...values].map(item),
-    preferred: last.epsilon ?? '0.031',
+    items: [...new Set([preferred, ...words.keys()])].map(item),
+    preferred,
     typed: (text) => {
       const radii = text.split(',').map((part) => part.trim());
-      return radii.every((part) => numberOf(part) >= 0)
+      const largest = norm === 'linf' ? 1 : Infinity;
+      return radii.every((part) => numberOf(part) >= 0 && numberOf(part) <= largest)
         ? {
             label: radii.join(', '),
             description: radii.length > 1 ? vscode.l10n.t('{0} evaluations, one after the other', radii.length) : '',

@@ -31,7 +31,7 @@ describe('every preset', () => {
 /**
  * Seconds of a run on one core: by steps (batches of 128) and by images that are evaluated. As measured: with the
  * embedded runtime a step takes 0.05 s on digits with small-cnn, 0.03 s + 0.015 s a channel of the base width with
- * ResNet-18; on 28×28 images with small-cnn and the TensorFlow runtime it takes 0.07 s, beside another run.
+ * ResNet-18, 0.006 s + 0.03 ms a hidden unit with an MLP; on 28×28 images with small-cnn and the TensorFlow runtime it takes 0.07 s, beside another run.
  */
 function secondsOf({ data, model, method, epochs, batchSize, evaluate }: RunConfig): number {
   const isDigits = data.name === 'digits';
@@ -40,7 +40,9 @@ function secondsOf({ data, model, method, epochs, batchSize, evaluate }: RunConf
   const evaluated = images + total * data.validation + (isDigits ? 360 : 10_000);
   const width = 'width' in model && typeof model.width === 'number' ? model.width : undefined;
   const networks = (method.name as string) === 'co_teaching' ? 2 : 1;
-  const step = !isDigits ? 0.07 : width === undefined ? 0.05 : 0.03 + 0.015 * width;
+  const [hidden] = model.name === 'mlp' ? model.hidden : [];
+  const onDigits = width !== undefined ? 0.03 + 0.015 * width : hidden !== undefined ? 0.006 + 3e-5 * hidden : 0.05;
+  const step = isDigits ? onDigits : 0.07;
   // A gradient of the images takes 0.7 of a step; the adversarial methods with one network see a batch twice besides.
   const gradients = 'stepSize' in method ? method.steps : 0;
   const perturbed = gradients > 0 ? 1 + 0.7 * gradients : 0;

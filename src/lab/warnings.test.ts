@@ -62,6 +62,9 @@ describe('a result that others contradict', () => {
     ['autoattack', 'multi-targeted'],
     [{ name: 'autoattack', version: 'plus' }, 'autoattack'],
     [{ name: 'autoattack', version: '2020' }, 'apgd-dlr'],
+    // Without gradients further than with them.
+    ['pgd20', 'square'],
+    ['apgd-ce', 'square'],
     [{ name: 'pgd20', epsilon: 0.05 }, 'pgd20'],
     [{ name: 'pgd20', restarts: 5 }, 'pgd20'],
   ])('is that of %o, when %o leaves fewer', async (strong, weak) => {
@@ -74,7 +77,7 @@ describe('a result that others contradict', () => {
   });
 
   it.each([
-    ['pgd20', 'square'],
+    ['fab-t', 'square'],
     ['fab-t', 'apgd-t'],
     [{ name: 'autoattack', version: '2020' }, 'autoattack'],
     [
@@ -158,13 +161,27 @@ describe('warnings', () => {
   });
 });
 
+describe('AutoAttack for networks that draw random numbers', () => {
+  it('is told to leave out most of it', async () => {
+    const rand = await evaluated({ name: 'autoattack', version: 'rand' }, first(500));
+    expect(warningsOf(rand, [])).toEqual([expect.stringContaining('take version standard')]);
+    expect(warningsOf(await evaluated({ name: 'autoattack' }, first(500)), [])).toEqual([]);
+  });
+});
+
 describe('a note', () => {
   it('asks for AutoAttack beside PGD, in the same ball', async () => {
     const pgd = await evaluated({ name: 'pgd', steps: 100 }, first(500));
     const note = 'PGD-100 alone overestimates robustness: report AutoAttack beside it.';
     const auto = await evaluated({ name: 'autoattack', epsilon: 0.1 }, first(300));
     expect(noteOf(pgd, [auto])).toBe(note);
-    expect(noteOf(pgd, [auto, await evaluated({ name: 'autoattack' }, first(450))])).toBeUndefined();
+    // Neither does a part of it, or one on fewer images.
+    const part = await evaluated({ name: 'autoattack', version: 'rand' }, first(450));
+    expect(noteOf(pgd, [auto, part])).toBe(note);
+    const beside = await evaluated({ name: 'autoattack' }, first(450));
+    expect(noteOf(pgd, [auto, beside])).toBeUndefined();
+    if (beside.record?.counts) beside.record.counts.total = 50;
+    expect(noteOf(pgd, [auto, beside])).toBe(note);
     expect(noteOf(await evaluated({ name: 'apgd-ce' }, first(500)), [])).toBeUndefined();
     expect(noteOf(await evaluated({ name: 'none' }, first(1000)), [])).toBeUndefined();
   });

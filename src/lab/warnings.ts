@@ -11,17 +11,27 @@ import { attackTitle } from './robustness';
 export function warningsOf(evaluation: Evaluation, others: readonly Evaluation[]): string[] {
   const mark = 'warn: ';
   const told = evaluation.log.filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length));
-  const short = shortSteps(evaluation.record?.attack ?? {});
+  const { attack } = evaluation.record ?? {};
+  const own = [shortSteps(attack ?? {}), attack?.['version'] === 'rand' ? forRandomNetworks : undefined];
   // An evaluation that was resumed has told some of them twice.
-  return [...new Set([...told, ...(short === undefined ? [] : [short]), ...contradictions(evaluation, others)])];
+  return [...new Set([...told, ...own.filter((words) => words !== undefined), ...contradictions(evaluation, others)])];
 }
+
+const forRandomNetworks =
+  'AutoAttack’s version rand leaves out FAB, Square and the targeted attacks. It is for networks that draw random ' +
+  'numbers when they predict, which none here does: take version standard.';
 
 /** What belongs beside a result that is sound, in words: AutoAttack beside PGD (facts 4.4). Undefined where it stands. */
 export function noteOf({ record }: Evaluation, others: readonly Evaluation[]): string | undefined {
   if (!record?.counts || !['fgsm', 'pgd', 'pgd20'].includes(record.attack.name)) return undefined;
+  const { total } = record.counts;
   const beside = others.some(
     ({ record: other }) =>
-      other?.counts && other.attack.name === 'autoattack' && ofSameNetwork(other, record) && inOneBall(other, record),
+      other?.counts &&
+      other.counts.total >= total &&
+      autoattackPartsOf(other.attack).some(([part]) => part === 'square') &&
+      ofSameNetwork(other, record) &&
+      inOneBall(other, record),
   );
   if (beside) return undefined;
   return `${attackTitle(record.attack)} alone overestimates robustness: report AutoAttack beside it.`;

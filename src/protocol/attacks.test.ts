@@ -1,6 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { attackSchema, shortSteps } from './attacks';
 
+describe('the radius ε', () => {
+  it('is by default what is usual in its norm', () => {
+    expect(attackSchema.parse({ name: 'autoattack' })).toMatchObject({ norm: 'linf', epsilon: 0.031 });
+    expect(attackSchema.parse({ name: 'autoattack', norm: 'l2' })).toMatchObject({ epsilon: 0.5 });
+    expect(attackSchema.parse({ name: 'pgd20', norm: 'l2', epsilon: 0 })).toMatchObject({ epsilon: 0 });
+  });
+
+  it('is no number of grey levels', () => {
+    const problem = attackSchema.safeParse({ name: 'pgd20', epsilon: 8 }).error?.issues;
+    expect(problem).toMatchObject([{ path: ['epsilon'], message: expect.stringContaining('8/255') as string }]);
+    expect(attackSchema.safeParse({ name: 'pgd20', norm: 'l2', epsilon: 8 }).success).toBe(true);
+    expect(attackSchema.safeParse({ name: 'pgd20', epsilon: 1 }).success).toBe(true);
+  });
+});
+
 describe('the size of a step', () => {
   const stepSize = (options: object) => {
     const attack = attackSchema.parse({ name: 'pgd20', ...options });

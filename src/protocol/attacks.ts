@@ -10,8 +10,10 @@ const seed = z.int().min(0).max(0xffffffff).default(0).describe('Seed of the att
 const epsilon = z
   .number()
   .min(0)
-  .default(0.031)
-  .describe('Radius ε of the ball, in pixels of [0, 1]. Usual are 0.031 or 8/255 for L∞ and 0.5 for L2 on CIFAR-10.');
+  .optional()
+  .describe(
+    'Radius ε of the ball, in pixels of [0, 1]. Default: what is usual on CIFAR-10, 0.031 for L∞ and 0.5 for L2.',
+  );
 const norm = z.enum(['linf', 'l2']).default('linf').describe('The norm that ε bounds.');
 const common = { norm, epsilon, seed, limit };
 export type Norm = z.output<typeof norm>;
@@ -148,6 +150,13 @@ const writtenSchema = z.discriminatedUnion('name', [
   autoattack,
 ]);
 
+/** The usual ε of each norm on CIFAR-10: the authors' in L∞, RobustBench's in L2. */
+export const usualEpsilon: Record<Norm, number> = { linf: 0.031, l2: 0.5 };
+
+/** Said of an ε in L∞ that is larger than an image is bright: nearly always one of 255 grey levels. */
+export const pixelRange =
+  'is counted in pixels of [0, 1], and 1 lets every pixel be anything; 8 of 255 is 8/255, 0.0314';
+
 /** How the authors step, whose ε is 0.031. */
 const authorsStepSize = 0.003;
 
@@ -173,17 +182,20 @@ export function shortSteps({ epsilon, steps, stepSize }: Readonly<Record<string,
   );
 }
 
-/** An attack with its step size filled in, so that what is recorded is what is done. */
-export const attackSchema = writtenSchema.transform((attack) => {
-  switch (attack.name) {
-    case 'pgd':
-    case 'pgd20':
-    case 'multi-targeted':
-      return { ...attack, stepSize: attack.stepSize ?? usualStepSize(attack) };
-    default:
-      return attack;
-  }
-});
+/** An attack with its ε and its step size filled in, so that what is recorded is what is done. */
+export const attackSchema = writtenSchema
+  .refine(({ norm, epsilon = 0 }) => norm !== 'linf' || epsilon <= 1, { path: ['epsilon'], error: pixelRange })
+  .transform((attack) => {
+    const epsilon = attack.epsilon ?? usualEpsilon[attack.norm];
+    switch (attack.name) {
+      case 'pgd':
+      case 'pgd20':
+      case 'multi-targeted':
+        return { ...attack, epsilon, stepSize: attack.stepSize ?? usualStepSize({ ...attack, epsilon }) };
+      default:
+        return { ...attack, epsilon };
+    }
+  });
 
 /** What each attack does, in a line. */
 export function attackDescriptions(): ReadonlyMap<AttackName, string> {
@@ -252,19 +264,20 @@ export const attackTitles: Record<AttackName, string> = {
 
 /**
  * How strong attacks are, from the weakest to the strongest: with the same ball and images each leaves at most as much as
- * those that it is said to beat (facts 4.4). AutoAttack beats what its parts are and beat.
+ * those that it is said to beat (facts 4.4): Square, which follows no gradients, comes behind those that do. AutoAttack beats
+ * what its parts are and beat.
  */
 export const attacksBeaten: Record<Exclude<AttackName, 'autoattack'>, readonly AttackName[]> = {
   fgsm: [],
   square: [],
   fab: [],
-  pgd20: ['fgsm'],
-  pgd: ['fgsm'],
-  'multi-targeted': ['fgsm'],
-  'apgd-dlr': ['fgsm'],
-  'apgd-ce': ['fgsm', 'pgd20', 'pgd'],
+  pgd20: ['fgsm', 'square'],
+  pgd: ['fgsm', 'square'],
+  'multi-targeted': ['fgsm', 'square'],
+  'apgd-dlr': ['fgsm', 'square'],
+  'apgd-ce': ['fgsm', 'square', 'pgd20', 'pgd'],
   'fab-t': ['fgsm', 'fab'],
-  'apgd-t': ['fgsm', 'pgd20', 'pgd', 'multi-targeted', 'apgd-dlr'],
+  'apgd-t': ['fgsm', 'square', 'pgd20', 'pgd', 'multi-targeted', 'apgd-dlr'],
 };
 
 /** A rank by which attacks are sorted, the strongest has the highest; −1 for none and for those of newer versions. */

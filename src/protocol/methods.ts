@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { pixelRange } from './attacks';
 
 /**
  * The training methods and their options. A method is one entry here (its options, from which completion, forms and
@@ -120,7 +121,12 @@ const deepGamblers = z
 
 /** The inner maximisation of the adversarial methods, with the authors' numbers. */
 const perturbation = {
-  epsilon: z.number().min(0).default(0.031).describe('Radius ε of the L∞ ball, in pixels of [0, 1].'),
+  epsilon: z
+    .number()
+    .min(0)
+    .max(1, pixelRange)
+    .default(0.031)
+    .describe('Radius ε of the L∞ ball, in pixels of [0, 1].'),
   stepSize: z.number().positive().default(0.007).describe('Size of one step of the attack, in pixels of [0, 1].'),
   steps: z.int().min(1).default(10).describe('Steps of the attack on each batch.'),
 };
