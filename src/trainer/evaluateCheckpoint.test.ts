@@ -47,10 +47,10 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
-/** A copy of the checkpoint whose weights are all the same number. @returns its path */
-function withWeights(value: number): string {
+/** A copy of the checkpoint whose weights are all the same number. @param of how their names begin @returns its path */
+function withWeights(value: number, of = ''): string {
   const { tensors, metadata } = decodeSafetensors(readFileSync(checkpoint), checkpoint);
-  for (const { data } of tensors.values()) if (data instanceof Float32Array) data.fill(value);
+  for (const [name, { data }] of tensors) if (name.startsWith(of) && data instanceof Float32Array) data.fill(value);
   const file = join(place, 'checkpoints', `all-${value}.safetensors`);
   writeFileSync(file, encodeSafetensors(tensors, metadata));
   return file;
@@ -249,7 +249,10 @@ describe('the evaluation of a checkpoint', { timeout: 30_000 }, () => {
   });
 
   it('refuses to count what a network with broken weights answers', async () => {
-    await expect(evaluate('broken', { name: 'none' }, { of: withWeights(NaN), limit: 130 })).rejects.toThrow(
+    await expect(evaluate('damaged', { name: 'none' }, { of: withWeights(NaN), limit: 130 })).rejects.toThrow(
+      /: conv1\.weight has values that are not finite: .* Choose an earlier checkpoint\.$/,
+    );
+    await expect(evaluate('broken', { name: 'none' }, { of: withWeights(3e38, 'fc.'), limit: 130 })).rejects.toThrow(
       /^The network’s outputs are not finite for 130 of 130 images: .* Choose an earlier checkpoint\.$/,
     );
   });

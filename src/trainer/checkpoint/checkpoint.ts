@@ -147,6 +147,11 @@ function assignAll(all: readonly Entry[], tensors: ReadonlyMap<string, Tensor>, 
     const tensor = tensors.get(name);
     if (!tensor) throw new Problem(`${file} has no tensor ${name}: it belongs to another configuration.`);
     if (!(tensor.data instanceof Float32Array)) throw new Problem(`${file}: ${name} is ${tensor.dtype}, expected F32.`);
+    if (!tensor.data.every(Number.isFinite)) {
+      throw new Problem(
+        `${file}: ${name} has values that are not finite: its training diverged, or the file is damaged. Choose an earlier checkpoint.`,
+      );
+    }
     assign(variable, tensor.data, tensor.shape, layout, `${file}: ${name}`);
   }
 }

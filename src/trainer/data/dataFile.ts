@@ -56,7 +56,8 @@ export async function checkDataFile<Content>(folder: string, dataFile: DataFile<
 }
 
 export function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  // Looked for first: a file where a folder should be is an error to statSync alone.
+  return existsSync(path) && statSync(path).isFile();
 }
 
 /** @throws Error that names the first label out of range */

@@ -1,9 +1,10 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../protocol/errors';
 import { decodeIdx, type IdxArray } from '../../formats/idx';
 import { Problem } from '../problem';
+import { isFile } from './dataFile';
 import type { FileFinding, Split } from './types';
 
 /** What the four files of a data set in MNIST's format must hold. */
@@ -32,7 +33,7 @@ function namesOf(split: SplitName, content: Content): [string, ...string[]] {
 function find(folder: string, split: SplitName, content: Content): string | undefined {
   return namesOf(split, content)
     .map((name) => join(folder, name))
-    .find((file) => existsSync(file) && statSync(file).isFile());
+    .find(isFile);
 }
 
 /** The usual names of all four files, for messages. */

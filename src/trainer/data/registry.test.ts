@@ -120,6 +120,15 @@ describe('mnist', () => {
     expect(check).toMatchObject({ ok: false, message: expect.stringContaining(message) as string });
   });
 
+  it.each(['mnist', 'cifar10', 'cifar100', 'svhn', 'stl10'] as const)(
+    'tells of %s that its folder is a file',
+    async (name) => {
+      const check = await checkDataSet(name, { root: join(root, 'train-images-idx3-ubyte'), mediaFolder });
+      expect(check.ok).toBe(false);
+      expect(check.message).toMatch(/which is no folder|was not found in/);
+    },
+  );
+
   it('tells apart what is missing, damaged and sound', async () => {
     rmSync(join(root, 'train-labels.idx1-ubyte'));
     write('t10k-labels.idx1-ubyte.gz', gzipSync(idx([10], () => 77)));
