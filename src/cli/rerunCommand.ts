@@ -1,5 +1,12 @@
 import { Command } from 'commander';
-import { differencesOf, firstDifference, rerun, type Difference, type MetricDifference } from '../lab/rerun';
+import {
+  differencesOf,
+  firstDifference,
+  repetitionWords,
+  rerun,
+  type Difference,
+  type MetricDifference,
+} from '../lab/rerun';
 import type { Run } from '../lab/run';
 import { findRun } from '../lab/store';
 import type { Pin } from '../protocol/run';
@@ -52,17 +59,9 @@ interface Comparison {
 
 function compare(original: Run, run: Run, differences: readonly Difference[]): Comparison {
   const difference = firstDifference(original, run);
-  if (!difference) {
-    return {
-      words: `The same numbers as ${original.id}, bit for bit.`,
-      found: { identical: true, firstDifference: null },
-    };
-  }
-  const { metric, step, first, second } = difference;
-  const other = second === undefined ? 'nothing' : String(second);
-  const seen = differences.length > 0 ? ' What else differs is named above.' : '';
+  const seen = difference && differences.length > 0 ? ' What else differs is named above.' : '';
   return {
-    words: `Not the same numbers as ${original.id}: ${metric} at step ${step} was ${first}, is ${other}.${seen}`,
-    found: { identical: false, firstDifference: difference },
+    words: repetitionWords(original.id, difference) + seen,
+    found: { identical: !difference, firstDifference: difference ?? null },
   };
 }

@@ -1,8 +1,9 @@
 import * as vscode from 'vscode';
 import type { Evaluation } from '../lab/evaluate';
+import { firstDifference, repetitionWords } from '../lab/rerun';
 import { resultWords } from '../lab/robustness';
-import { warningsOf } from '../lab/warnings';
 import type { Run } from '../lab/run';
+import { warningsOf } from '../lab/warnings';
 import type { RunStatus } from '../protocol/run';
 import { headlineWords, stateWords } from './describe';
 import { evaluationName } from './evaluateCheckpoint';
@@ -18,7 +19,7 @@ export class Notifications implements vscode.Disposable {
   private readonly subscriptions: vscode.Disposable[];
 
   constructor(
-    lab: Lab,
+    private readonly lab: Lab,
     private readonly shownInPanel: (run: Run) => boolean,
   ) {
     this.subscriptions = [
@@ -37,7 +38,9 @@ export class Notifications implements vscode.Disposable {
     const began = Date.parse(run.record?.created ?? '') >= this.opened ? 'running' : undefined;
     const before = this.seen.get(run.folder) ?? began;
     if (run.record) this.seen.set(run.folder, run.status);
-    if (before !== 'running' || run.status === 'running' || this.shownInPanel(run)) return;
+    if (before !== 'running' || run.status === 'running') return;
+    if (run.status === 'completed' && this.saidWhetherRepeated(run)) return;
+    if (this.shownInPanel(run)) return;
     if (run.status === 'completed') {
       // A sweep tells of its end once, for all its runs.
       if (run.record?.groupSize !== null) return;
@@ -64,6 +67,15 @@ export class Notifications implements vscode.Disposable {
     } else if (status === 'failed' || status === 'lost') {
       void this.evaluationFailed(evaluation, run);
     }
+  }
+
+  /** Whether a run gives the numbers of the one that it repeats; the panel does not show that. */
+  private saidWhetherRepeated(run: Run): boolean {
+    const original = this.lab.runs.find(({ id }) => id === run.record?.rerunOf);
+    if (!original) return false;
+    const words = repetitionWords(original.id, firstDifference(original, run));
+    void vscode.window.showInformationMessage(vscode.l10n.t('{0}: completed. {1}', run.name, words));
+    return true;
   }
 
   private async offerResume(evaluation: Evaluation, run: Run): Promise<void> {

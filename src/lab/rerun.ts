@@ -139,6 +139,13 @@ export function firstDifference(first: Run, second: Run): MetricDifference | und
   return found.sort((a, b) => a.step - b.step)[0];
 }
 
+/** Whether a run has repeated another one, in a sentence. */
+export function repetitionWords(original: string, difference: MetricDifference | undefined): string {
+  if (!difference) return `The same numbers as ${original}, bit for bit.`;
+  const { metric, step, first, second = 'nothing' } = difference;
+  return `Not the same numbers as ${original}: ${metric} at step ${step} was ${first}, is ${second}.`;
+}
+
 /** Leaves by path; their values as text. */
 function flat(value: unknown, path = '', into = new Map<string, string>()): Map<string, string> {
   if (isObject(value)) {

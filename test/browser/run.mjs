@@ -14,7 +14,15 @@ import { failuresFolder, startLab } from './harness.mjs';
  */
 
 const TEST_TIMEOUT_MS = 150_000;
-const scenarios = ['mainPath.mjs', 'places.mjs', 'manyRuns.mjs', 'configFile.mjs', 'failedRun.mjs', 'evaluation.mjs'];
+const scenarios = [
+  'mainPath.mjs',
+  'places.mjs',
+  'manyRuns.mjs',
+  'configFile.mjs',
+  'failedRun.mjs',
+  'rerun.mjs',
+  'evaluation.mjs',
+];
 
 /**
  * @param {{ log: (line: string) => void, filter?: string | undefined }} options
