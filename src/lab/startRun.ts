@@ -39,7 +39,7 @@ function methodOf({ dataSet, rate, method, epochs }: StartAnswers): Config['meth
     case 'sat_sce':
       return { name: method, startEpoch: share(0.075) };
     case 'co_teaching':
-      return { name: method, ...(rate > 0 ? { forgetRate: rate } : {}) };
+      return { name: method, forgetRate: wrongShare(rate, dataSet) };
     case 'selective_sat':
       return { name: method, pretrainEpochs: share(1 / 2) };
     case 'deep_gamblers':
@@ -52,6 +52,13 @@ function methodOf({ dataSet, rate, method, epochs }: StartAnswers): Config['meth
     default:
       return { name: method };
   }
+}
+
+/** The share of labels that are wrong at a rate of corrupted ones, which may be the true one by chance. */
+function wrongShare(rate: number, dataSet: DataSetName): number {
+  // How many classes a folder has is not known here.
+  const classes = dataSet === 'cifar100' ? 100 : 10;
+  return rounded(rate * (1 - 1 / classes));
 }
 
 /** The usual radii ε in pixels of [0, 1] where they are not the authors' 0.031: small and grey images bear more. */
