@@ -268,6 +268,13 @@ describe('sat presets', () => {
     expect(presets.map(({ name }) => name)).toEqual(names.sort());
     expect(presets.find(({ name }) => name === 'digits-noise-table-small')).toMatchObject({ isSweep: true });
   });
+
+  it('says of one what is scaled down, where it is from and how to start it', async () => {
+    const { code, stdout } = await sat('presets', 'digits-noise-table-small');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/scaled down to digits.*Source: [^]*\nsat sweep --preset digits-noise-table-small\n$/);
+    expect(await sat('presets', 'none')).toMatchObject({ code: 2, stderr: expect.stringContaining('no such preset') });
+  });
 });
 
 describe('a run of a repository that differs from its commit', { timeout: 30_000 }, () => {
