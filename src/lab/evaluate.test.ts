@@ -13,6 +13,7 @@ import {
   prepareEvaluation,
   shareInterval,
   type Evaluation,
+  type EvaluationRequest,
 } from './evaluate';
 import { Run } from './run';
 
@@ -124,6 +125,45 @@ describe('an evaluation', () => {
     expect((await ask()).id).toBe(older.id);
     await recorded(older, { fingerprint: null, counts: null });
     expect((await ask()).id).not.toBe(older.id);
+  });
+
+  it('that has not come to its images is computed by what is asked for last', async () => {
+    const file = checkpoint('best');
+    const ask = (more: Partial<EvaluationRequest>) => prepareEvaluation({ checkpoint: file, attack: pgd20(), ...more });
+    const failed = await ask({ device: 'gpu' });
+    const end = { event: 'end', status: 'failed', message: 'no GPU' } as const;
+    writeFileSync(join(failed.folder, 'events.ndjson'), formatEvent(end));
+    const again = await ask({ runtime: 'wasm' });
+    expect(again.id).toBe(failed.id);
+    expect(again.record).toMatchObject({ runtime: 'wasm', device: 'auto' });
+    expect((await ask({})).record).toMatchObject({ runtime: 'auto', device: 'auto' });
+  });
+
+  it('that has begun is not gone on with by another runtime or device', async () => {
+    const file = checkpoint('best');
+    const ask = (more: Partial<EvaluationRequest>) => prepareEvaluation({ checkpoint: file, attack: pgd20(), ...more });
+    const begun = await ask({});
+    const start = { event: 'start', time: 1, runtime: 'wasm', device: 'cpu', steps: 1000 } as const;
+    writeFileSync(join(begun.folder, 'events.ndjson'), formatEvent(start));
+    writeFileSync(join(begun.folder, 'samples.csv'), '');
+    expect((await ask({})).id).toBe(begun.id);
+    const same = await ask({ runtime: 'wasm', device: 'cpu' });
+    expect(same.id).toBe(begun.id);
+    expect((await ask({})).record).toMatchObject({ runtime: 'wasm', device: 'cpu' });
+    const other = await ask({ runtime: 'tensorflow' });
+    expect(other.id).not.toBe(begun.id);
+    expect(other.record).toMatchObject({ runtime: 'tensorflow' });
+    expect((await ask({ runtime: 'tensorflow' })).id).toBe(other.id);
+    writeFileSync(
+      join(other.folder, 'events.ndjson'),
+      formatEvent({ ...start, runtime: 'tensorflow', device: 'GPU:0' }),
+    );
+    writeFileSync(join(other.folder, 'samples.csv'), '');
+    expect((await ask({ runtime: 'wasm' })).id).toBe(begun.id);
+    expect((await ask({ device: 'gpu' })).id).toBe(other.id);
+    // Complete: it is the answer, whatever computed it.
+    await recorded(begun, { counts });
+    expect((await ask({ runtime: 'tensorflow' })).id).toBe(begun.id);
   });
 
   it('of a file that is no checkpoint is refused in words', async () => {

@@ -19,6 +19,7 @@ import {
   type Counts,
 } from '../protocol/evaluation';
 import { documentVersion } from '../protocol/config';
+import type { StartEvent } from '../protocol/events';
 import { processSchema, type RunStatus } from '../protocol/run';
 import type { Tools } from './launch';
 import { MetricsReader } from './metricsReader';
@@ -118,6 +119,11 @@ export class Evaluation {
     return this.reader.runtime;
   }
 
+  /** How it told of its newest beginning; undefined before that. */
+  get start(): StartEvent | undefined {
+    return this.reader.start;
+  }
+
   /** What the trainer had to say, warnings of gradient masking among it. */
   get log(): readonly string[] {
     return this.reader.log;
@@ -214,14 +220,21 @@ export function ofSameImages(a: EvaluationRecord, b: EvaluationRecord): boolean 
 }
 
 /**
- * The evaluation that answers a request: one that was made already, complete or not, else a new one, not yet started.
+ * The evaluation that answers a request: one that was made already, complete or not, else a new one, not yet started. One
+ * that another runtime or device than the request names has begun is left alone: its numbers would be of both.
  * @throws Error in words when the file is no checkpoint
  */
 export async function prepareEvaluation(request: EvaluationRequest): Promise<Evaluation> {
   const record = await newRecord(request);
   const known = await evaluationsBeside(request.checkpoint);
-  const same = known.findLast((evaluation) => answers(evaluation, record));
-  if (same) return same;
+  const same = known.filter((evaluation) => answers(evaluation, record));
+  const there =
+    same.findLast(isSettled) ??
+    same.findLast((evaluation) => !hasSamples(evaluation) || computesAs(evaluation, record));
+  if (there) {
+    if (!isSettled(there)) await askAgain(there, record);
+    return there;
+  }
   const parent = join(ownerOf(request.checkpoint), evaluationsFolder);
   const temporary = join(parent, `.new-${record.id}`);
   await mkdir(temporary, { recursive: true });
@@ -247,6 +260,34 @@ function answers(evaluation: Evaluation, asked: EvaluationRecord): boolean {
   // What an older version has begun might go on with another file than it began with.
   if (record.fingerprint === null) return record.counts !== null;
   return record.fingerprint === asked.fingerprint;
+}
+
+/** Whether what computes an evaluation is no longer to be chosen. */
+function isSettled({ record, status }: Evaluation): boolean {
+  return Boolean(record?.counts) || status === 'running';
+}
+
+function hasSamples({ folder }: Evaluation): boolean {
+  return existsSync(join(folder, evaluationFiles.samples));
+}
+
+/** Whether an evaluation was begun by the runtime and device that a record names, where it names any. */
+function computesAs({ start }: Evaluation, asked: EvaluationRecord): boolean {
+  const byRuntime = asked.runtime === 'auto' || start?.runtime === asked.runtime;
+  return byRuntime && (asked.device === 'auto' || /cpu/i.test(start?.device ?? '') === (asked.device === 'cpu'));
+}
+
+/** Lets an evaluation be computed by what is asked for now; one that has begun stays with what began it. */
+async function askAgain(evaluation: Evaluation, asked: EvaluationRecord): Promise<void> {
+  const { record, folder } = evaluation;
+  if (!record) return;
+  const begun = hasSamples(evaluation);
+  const runtime = begun && asked.runtime === 'auto' ? record.runtime : asked.runtime;
+  const device = begun && asked.device === 'auto' ? record.device : asked.device;
+  if (runtime === record.runtime && device === record.device) return;
+  const changed = JSON.stringify({ ...record, runtime, device }, null, 2) + '\n';
+  await writeAtomic(join(folder, evaluationFiles.record), changed);
+  await evaluation.refresh();
 }
 
 /** Whether an evaluation looks at the images that a limit means: one that the set does not reach means all. */
