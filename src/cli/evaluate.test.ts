@@ -1,9 +1,10 @@
-import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildPrograms } from '../../test/faults/programs';
+import { buildPrograms, readText, until } from '../../test/faults/programs';
+import type { Ended } from '../../test/faults/satCommand';
 import { encodeSafetensors } from '../formats/safetensors';
 import { evaluationAttackSchema } from '../protocol/evaluation';
 import { attacksOf, numeric } from './attackArguments';
@@ -60,18 +61,27 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
     rmSync(place, { recursive: true, force: true });
   });
 
-  /** @param checkpoint a name, or a path */
-  const evaluate = (checkpoint: string, ...args: string[]) =>
-    new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
-      const named = join(run(), 'checkpoints', `${checkpoint}.safetensors`);
-      const file = checkpoint.includes('/') ? checkpoint : named;
-      const child = execFile(
-        tools.node,
-        [join(tools.dist, 'sat.js'), 'evaluate', file, ...args],
-        { cwd: place },
-        (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
-      );
-    });
+  /** @param behaviour of the trainer. @param checkpoint a name, or a path */
+  const start = (behaviour: string, checkpoint: string, ...args: string[]) => {
+    const named = join(run(), 'checkpoints', `${checkpoint}.safetensors`);
+    const file = checkpoint.includes('/') ? checkpoint : named;
+    const env = { ...process.env, FAKE_TRAINER: behaviour };
+    const child = spawn(tools.node, [join(tools.dist, 'sat.js'), 'evaluate', file, ...args], { cwd: place, env });
+    const told = { stdout: '', stderr: '' };
+    child.stdout.on('data', (bytes: Buffer) => (told.stdout += bytes.toString()));
+    child.stderr.on('data', (bytes: Buffer) => (told.stderr += bytes.toString()));
+    const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ code, ...told })));
+    return { child, told, ended };
+  };
+  const evaluate = (checkpoint: string, ...args: string[]) => start('', checkpoint, ...args).ended;
+
+  /** Evaluations with an attack that have told of their start. */
+  const begunOf = (attack: string) => {
+    const evaluations = join(run(), 'evaluations');
+    return (existsSync(evaluations) ? readdirSync(evaluations) : []).filter(
+      (id) => id.includes(`-${attack}-`) && readText(join(evaluations, id, 'events.ndjson')) !== '',
+    );
+  };
 
   it('evaluates each ε, in a folder of its own, and none of them twice', async () => {
     const first = await evaluate('epoch-10', '--epsilon', '0,0.1,51/255');
@@ -132,8 +142,45 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({
       evaluations: [],
-      unfinished: { status: 'failed', reason: 'APGD-T needs 4 classes', attack: { name: 'apgd-t' } },
+      failed: [{ status: 'failed', reason: 'APGD-T needs 4 classes', attack: { name: 'apgd-t' } }],
     });
+  });
+
+  it('goes on after a checkpoint that is damaged, and lists it', async () => {
+    const damaged = join(run(), 'checkpoints', 'epoch-9.safetensors');
+    const sound = readFileSync(damaged);
+    writeFileSync(damaged, sound.subarray(0, 20));
+    const which = ['--checkpoints', '9-10', '--attack', 'fgsm', '--runs', join(place, 'sat-runs')];
+    const { stdout, stderr, code } = await evaluate(run(), ...which);
+    const json = await evaluate(run(), ...which, '--json');
+    writeFileSync(damaged, sound);
+    expect([code, json.code]).toEqual([1, 1]);
+    const reason = /epoch-9\.safetensors is not a checkpoint of SAT Lab/;
+    expect(stderr).toMatch(reason);
+    const [, good, bad] = stdout.split('\n');
+    expect(good).toMatch(/^epoch-10 .* 87\.00 %/);
+    expect(bad).toMatch(/^epoch-9 +failed /);
+    expect(bad).toMatch(reason);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      evaluations: [{ checkpoint: 'checkpoints/epoch-10.safetensors' }],
+      failed: [{ checkpoint: damaged, status: 'failed', reason: expect.stringMatching(reason) as string }],
+    });
+  });
+
+  it('ends at a stop, and the same command goes on', async () => {
+    const which = ['--checkpoints', '9-10', '--attack', 'square', '--runs', join(place, 'sat-runs'), '--json'];
+    const { child, ended } = start('slow', run(), ...which);
+    await until('the first evaluation', () => begunOf('square').length === 1);
+    child.kill('SIGINT');
+    const { stdout, stderr, code } = await ended;
+    expect({ code, stderr }).toEqual({
+      code: 130,
+      stderr: 'Stopping; the same command goes on from here.\nepoch-9.safetensors: stopped\n',
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ evaluations: [], failed: [], unfinished: { status: 'stopped' } });
+    const again = await evaluate(run(), ...which);
+    expect(again.code).toBe(0);
+    expect((JSON.parse(again.stdout) as { evaluations: unknown[] }).evaluations).toHaveLength(2);
   });
 
   it('has no column for what is the same everywhere', async () => {

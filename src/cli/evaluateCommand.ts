@@ -21,6 +21,7 @@ import { deviceNames, runtimeNames, type EvaluationAttack, type EvaluationRecord
 import { exitCodes } from '../protocol/run';
 import { attacksOf, numbers, numeric, type AttackArguments } from './attackArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
+import { onInterrupt } from './interrupts';
 import { print, table, UsageError } from './output';
 
 interface EvaluateOptions extends CommonOptions, AttackArguments {
@@ -79,7 +80,20 @@ async function checkpointsMeant(reference: string, options: EvaluateOptions): Pr
   return files;
 }
 
-/** Evaluates one checkpoint after the other, each under one attack after the other. @returns the exit code */
+/** What could not be evaluated, and why. */
+interface Failure {
+  checkpoint: string;
+  attack: EvaluationAttack;
+  reason: string;
+  /** Undefined where the checkpoint is none. */
+  evaluation: Evaluation | undefined;
+}
+
+/**
+ * Evaluates one checkpoint after the other, each under one attack after the other. What fails does not keep the others
+ * from being evaluated; a stop does.
+ * @returns the exit code
+ */
 async function evaluateAll(
   checkpoints: readonly string[],
   attacks: readonly EvaluationAttack[],
@@ -88,20 +102,43 @@ async function evaluateAll(
   const { limit, saveImages, runtime, device, json } = options;
   const root = options.root === undefined ? undefined : resolve(options.root);
   const done: Evaluation[] = [];
+  const failed: Failure[] = [];
   let unfinished: Evaluation | undefined;
+  const seen = new Set<string>();
+  const stop = { asked: false };
+  const interrupts = onInterrupt((nth) => {
+    if (nth === 1) print.note('Stopping; the same command goes on from here.');
+    stop.asked = true;
+  });
+  const asked = checkpoints.flatMap((checkpoint) => attacks.map((attack) => ({ checkpoint, attack })));
   let code: number = exitCodes.done;
-  for (const [checkpoint, attack] of checkpoints.flatMap((file) => attacks.map((one) => [file, one] as const))) {
+  for (const { checkpoint, attack } of asked) {
+    if (stop.asked) {
+      code = exitCodes.stopped;
+      break;
+    }
     const request = { checkpoint, attack, limit, saveImages: saveImages ?? false, runtime, device, root };
-    const evaluation = await prepareEvaluation(request);
-    // One ε twice, or a checkpoint under two names.
-    if (done.some(({ id }) => id === evaluation.id)) continue;
-    if (evaluation.status !== 'completed') code = await follow(evaluation, json ?? false);
-    if (code !== exitCodes.done) {
+    let evaluation: Evaluation | undefined;
+    try {
+      evaluation = await prepareEvaluation(request);
+      // One ε twice, or a checkpoint under two names.
+      if (seen.has(evaluation.id)) continue;
+      seen.add(evaluation.id);
+      if (evaluation.status !== 'completed') await follow(evaluation, json ?? false, stop);
+    } catch (error) {
+      code = exitCodes.failed;
+      failed.push({ checkpoint, attack, evaluation, reason: messageOf(error) });
+      print.note(`${basename(checkpoint)}: failed: ${messageOf(error)}`);
+      continue;
+    }
+    if (evaluation.status === 'stopped') {
+      code = exitCodes.stopped;
       unfinished = evaluation;
       break;
     }
     done.push(evaluation);
   }
+  interrupts.dispose();
   // Evaluations of one attack say much the same.
   const [warnings, notes] = [new Set<string>(), new Set<string>()];
   for (const evaluation of done) {
@@ -114,21 +151,18 @@ async function evaluateAll(
     print.json({
       version: 1,
       evaluations: done.map(described),
+      failed: failed.map(describedFailure),
       warnings: [...warnings],
       notes: [...notes],
-      ...(unfinished ? { unfinished: { ...described(unfinished), ...endOf(unfinished) } } : {}),
+      ...(unfinished ? { unfinished: { ...described(unfinished), status: unfinished.status } } : {}),
     });
     return code;
   }
   if (done.length > 0) {
     const varied = (['epsilon', 'steps'] as const).filter((option) => (options[option]?.length ?? 0) > 1);
     const head = ['checkpoint', ...varied, 'images', 'natural', options.attack, '95 % interval'];
-    print.line(
-      table(
-        head,
-        done.map((evaluation) => row(evaluation, varied)),
-      ),
-    );
+    const rows = done.map((evaluation) => row(evaluation, varied));
+    print.line(table(head, [...rows, ...failed.map((failure) => failureRow(failure, varied))]));
   }
   for (const warning of warnings) print.note(`warning: ${warning}`);
   for (const note of notes) print.note(`note: ${note}`);
@@ -139,19 +173,20 @@ function described({ id, folder, record }: Evaluation) {
   return { id, folder, ...record };
 }
 
-/** How an evaluation ended, and why where that is known. */
-function endOf({ status, statusNote }: Evaluation) {
-  return { status, ...(statusNote === undefined ? {} : { reason: statusNote }) };
+function describedFailure({ checkpoint, attack, reason, evaluation }: Failure) {
+  return { ...(evaluation ? described(evaluation) : { checkpoint, attack }), status: 'failed', reason };
 }
 
-function row({ record }: Evaluation, varied: readonly string[]): string[] {
+type VariedOption = 'epsilon' | 'steps';
+
+function row({ record }: Evaluation, varied: readonly VariedOption[]): string[] {
   const counts = record?.counts;
   if (!record || !counts) throw new Error('the evaluation has not ended');
   const { total, correct, robust } = counts;
   const interval = shareInterval(robust, total).map((bound) => (bound * 100).toFixed(1));
   return [
     basename(record.checkpoint, '.safetensors'),
-    ...varied.map((option) => String(Number(Number(record.attack[option]).toPrecision(4)))),
+    ...settingsOf(record.attack, varied),
     String(total),
     percent(correct / total),
     percent(robust / total),
@@ -159,34 +194,36 @@ function row({ record }: Evaluation, varied: readonly string[]): string[] {
   ];
 }
 
+/** The reason stands last, where it may be long. */
+function failureRow({ checkpoint, attack, reason }: Failure, varied: readonly VariedOption[]): string[] {
+  return [basename(checkpoint, '.safetensors'), ...settingsOf(attack, varied), '', '', 'failed', reason];
+}
+
+function settingsOf(attack: Readonly<Record<string, unknown>>, varied: readonly VariedOption[]): string[] {
+  return varied.map((option) => String(Number(Number(attack[option]).toPrecision(4))));
+}
+
 function percent(share: number): string {
   return `${(share * 100).toFixed(2)} %`;
 }
 
-/** Starts an evaluation and stays with it; Ctrl-C stops it, and it can go on later. @returns the exit code */
-async function follow(evaluation: Evaluation, quiet: boolean): Promise<number> {
+/**
+ * Starts an evaluation and stays with it until it ends, or has stopped because that was asked for.
+ * @throws Error in words when it fails
+ */
+async function follow(evaluation: Evaluation, quiet: boolean, stop: { readonly asked: boolean }): Promise<void> {
   await startEvaluation(evaluation, tools);
-  let interrupted = false;
-  const onInterrupt = () => {
-    if (!interrupted) print.note('Stopping; the same command goes on from here.');
-    interrupted = true;
-    void stopEvaluation(evaluation);
-  };
-  process.on('SIGINT', onInterrupt);
-  process.on('SIGTERM', onInterrupt);
   const bar = quiet || !process.stderr.isTTY ? undefined : progressBar(evaluation);
   do {
+    if (stop.asked) await stopEvaluation(evaluation);
     await sleep(100);
     await evaluation.refresh();
     bar?.update();
   } while (evaluation.status === 'running' || evaluation.status === 'queued');
   bar?.stop();
-  process.off('SIGINT', onInterrupt);
-  process.off('SIGTERM', onInterrupt);
-  if (evaluation.status === 'completed') return exitCodes.done;
-  const note = evaluation.statusNote === undefined ? '' : `: ${evaluation.statusNote}`;
-  print.note(`${basename(evaluation.checkpoint)}: ${evaluation.status}${note}`);
-  return evaluation.status === 'stopped' ? exitCodes.stopped : exitCodes.failed;
+  const { status, statusNote, checkpoint } = evaluation;
+  if (status === 'stopped') print.note(`${basename(checkpoint)}: stopped`);
+  else if (status !== 'completed') throw new Error(statusNote ?? status);
 }
 
 function progressBar(evaluation: Evaluation) {
