@@ -92,11 +92,11 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
       .trimEnd()
       .split('\n')
       .map((line) => line.trim().split(/ {2,}/));
-    expect(rows[0]).toEqual(['checkpoint', 'epsilon', 'images', 'natural', 'pgd20', '95 % interval']);
+    expect(rows[0]).toEqual(['checkpoint', 'attack', 'images', 'natural', 'robust', '95 % interval']);
     expect(rows.slice(1).map((row) => row.slice(0, 5))).toEqual([
-      ['epoch-10', '0', '100', '90.00 %', '90.00 %'],
-      ['epoch-10', '0.1', '100', '90.00 %', '81.00 %'],
-      ['epoch-10', '0.2', '100', '90.00 %', '72.00 %'],
+      ['epoch-10', 'PGD-20, L∞ ε 0', '100', '90.00 %', '90.00 %'],
+      ['epoch-10', 'PGD-20, L∞ ε 0.1, step size 0.0125', '100', '90.00 %', '81.00 %'],
+      ['epoch-10', 'PGD-20, L∞ ε 0.2, step size 0.025', '100', '90.00 %', '72.00 %'],
     ]);
     expect(readdirSync(join(run(), 'evaluations'))).toHaveLength(3);
     const second = await evaluate('epoch-10', '--epsilon', '0.1,0.3', '--json');
@@ -183,14 +183,13 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
     expect((JSON.parse(again.stdout) as { evaluations: unknown[] }).evaluations).toHaveLength(2);
   });
 
-  it('has no column for what is the same everywhere', async () => {
-    const { stdout } = await evaluate('epoch-9', '--attack', 'none');
-    expect(stdout.split('\n')[0]?.trim().split(/ {2,}/)).toEqual([
-      'checkpoint',
-      'images',
-      'natural',
-      'none',
-      '95 % interval',
-    ]);
+  it('says above the results what they are', async () => {
+    const head = async (...args: string[]) =>
+      (await evaluate('epoch-9', ...args)).stdout.split('\n')[0]?.trim().split(/ {2,}/);
+    const around = (title: string) => ['checkpoint', 'images', 'natural', title, '95 % interval'];
+    const plus = ['--attack', 'autoattack', '--set', 'version=plus', '--norm', 'l2', '--epsilon', '0.5'];
+    expect(await head(...plus)).toEqual(around('AutoAttack plus, L2 ε 0.5'));
+    expect(await head('--attack', 'pgd20', '--steps', '100')).toEqual(around('PGD-20, L∞ ε 0.031, 100 steps'));
+    expect(await head('--attack', 'none')).toEqual(['checkpoint', 'images', 'natural', '95 % interval']);
   });
 });

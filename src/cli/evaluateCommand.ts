@@ -13,11 +13,17 @@ import {
   type Evaluation,
 } from '../lab/evaluate';
 import { formatDuration } from '../lab/format';
-import { shareWords } from '../lab/robustness';
+import { attackTitle, attackWords, shareWords } from '../lab/robustness';
 import { findRun } from '../lab/store';
 import { noteOf, warningsOf } from '../lab/warnings';
 import { messageOf } from '../protocol/errors';
-import { deviceNames, runtimeNames, type EvaluationAttack, type EvaluationRecord } from '../protocol/evaluation';
+import {
+  deviceNames,
+  runtimeNames,
+  type Counts,
+  type EvaluationAttack,
+  type EvaluationRecord,
+} from '../protocol/evaluation';
 import { exitCodes } from '../protocol/run';
 import { attacksOf, numbers, numeric, type AttackArguments } from './attackArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
@@ -159,10 +165,7 @@ async function evaluateAll(
     return code;
   }
   if (done.length > 0) {
-    const varied = (['epsilon', 'steps'] as const).filter((option) => (options[option]?.length ?? 0) > 1);
-    const head = ['checkpoint', ...varied, 'images', 'natural', options.attack, '95 % interval'];
-    const rows = done.map((evaluation) => row(evaluation, varied));
-    print.line(table(head, [...rows, ...failed.map((failure) => failureRow(failure, varied))]));
+    print.line(resultTable(done, failed));
   }
   for (const warning of warnings) print.note(`warning: ${warning}`);
   for (const note of notes) print.note(`note: ${note}`);
@@ -177,30 +180,43 @@ function describedFailure({ checkpoint, attack, reason, evaluation }: Failure) {
   return { ...(evaluation ? described(evaluation) : { checkpoint, attack }), status: 'failed', reason };
 }
 
-type VariedOption = 'epsilon' | 'steps';
-
-function row({ record }: Evaluation, varied: readonly VariedOption[]): string[] {
-  const counts = record?.counts;
-  if (!record || !counts) throw new Error('the evaluation has not ended');
-  const { total, correct, robust } = counts;
-  const interval = shareInterval(robust, total).map((bound) => (bound * 100).toFixed(1));
-  return [
-    basename(record.checkpoint, '.safetensors'),
-    ...settingsOf(record.attack, varied),
-    String(total),
-    percent(correct / total),
-    percent(robust / total),
-    `${interval.join(' – ')} %`,
+/** What all results have in common stands in the head: the attack with its settings, where there is one alone. */
+function resultTable(done: readonly Evaluation[], failed: readonly Failure[]): string {
+  const all = [
+    ...done.map(({ checkpoint, record }) => {
+      if (!record?.counts) throw new Error('the evaluation has not ended');
+      return { checkpoint, attack: record.attack, ...resultCells(record.counts) };
+    }),
+    // The reason stands last, where it may be long.
+    ...failed.map((failure) => ({ ...failure, images: '', natural: '', robust: 'failed', interval: failure.reason })),
   ];
+  const [attack = '', ...others] = new Set(all.map((row) => attackWords(row.attack)));
+  const several = others.length > 0;
+  const attacked = all.some((row) => row.attack.name !== 'none');
+  const row = (checkpoint: string, attack: string, images: string, natural: string, ...result: string[]) => [
+    checkpoint,
+    ...(several ? [attack] : []),
+    images,
+    // Without an attack it is the result.
+    ...(attacked ? [natural] : []),
+    ...result,
+  ];
+  return table(
+    row('checkpoint', 'attack', 'images', 'natural', several ? 'robust' : attack, '95 % interval'),
+    all.map(({ checkpoint, attack, images, natural, robust, interval }) =>
+      row(basename(checkpoint, '.safetensors'), attackWords(attack), images, natural, robust, interval),
+    ),
+  );
 }
 
-/** The reason stands last, where it may be long. */
-function failureRow({ checkpoint, attack, reason }: Failure, varied: readonly VariedOption[]): string[] {
-  return [basename(checkpoint, '.safetensors'), ...settingsOf(attack, varied), '', '', 'failed', reason];
-}
-
-function settingsOf(attack: Readonly<Record<string, unknown>>, varied: readonly VariedOption[]): string[] {
-  return varied.map((option) => String(Number(Number(attack[option]).toPrecision(4))));
+function resultCells({ total, correct, robust }: Counts) {
+  const interval = shareInterval(robust, total).map((bound) => (bound * 100).toFixed(1));
+  return {
+    images: String(total),
+    natural: percent(correct / total),
+    robust: percent(robust / total),
+    interval: `${interval.join(' – ')} %`,
+  };
 }
 
 function percent(share: number): string {
@@ -227,7 +243,7 @@ async function follow(evaluation: Evaluation, quiet: boolean, stop: { readonly a
 }
 
 function progressBar(evaluation: Evaluation) {
-  const title = `${basename(evaluation.checkpoint, '.safetensors')} ${evaluation.record?.attack.name ?? ''}`;
+  const title = `${basename(evaluation.checkpoint, '.safetensors')} ${attackTitle(evaluation.record?.attack ?? { name: '' })}`;
   const bar = new SingleBar({
     format: `${title} {bar} {percentage} % | {left} | {accuracy}`,
     stream: process.stderr,

@@ -3,11 +3,12 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { Evaluation } from '../lab/evaluate';
 import { formatDuration, formatMetric, metricWords } from '../lab/format';
-import { attackSettings, attackTitle, countWords, resultWords, strongestFirst } from '../lab/robustness';
+import { attackSettings, attackTitle, countWords, resultWords, strongestFirst, titlesApart } from '../lab/robustness';
 import type { Run, RunCheckpoint } from '../lab/run';
 import { sweepProgress } from '../lab/sweep';
 import { escapeMarkdown } from '../lab/sweepTable';
 import { noteOf, warningsOf } from '../lab/warnings';
+import type { EvaluationRecord } from '../protocol/evaluation';
 import type { RunStatus } from '../protocol/run';
 import { bestWords, groupOf, headlineWords, labelsByRun, stateWords } from './describe';
 import { doneShare, progressWords } from './evaluateCheckpoint';
@@ -234,11 +235,13 @@ function checkpointItem({ run, checkpoint }: CheckpointNode): vscode.TreeItem {
   const { headline } = run;
   const running = evaluations.filter(({ status }) => status === 'running');
   const results = evaluations.filter(({ record }) => record?.counts && record.attack.name !== 'none');
+  const shown = results.slice(0, resultsInRow);
+  const titles = titlesApart(shown.map(attackIn));
   const kept = existsSync(checkpoint.path);
   item.description = [
     ...(checkpoint.headline !== undefined && headline ? [formatMetric(headline, checkpoint.headline)] : []),
     ...running.map((evaluation) => `${titleOf(evaluation)} ${Math.floor(doneShare(evaluation) * 100)} %…`),
-    ...results.slice(0, resultsInRow).map((evaluation) => `${titleOf(evaluation)} ${resultWords(evaluation)}`),
+    ...shown.map((evaluation, i) => `${titles[i] ?? ''} ${resultWords(evaluation)}`),
     ...(kept ? [] : [vscode.l10n.t('file not kept')]),
   ].join('  ');
   if (running.length > 0) item.iconPath = icons.running;
@@ -250,9 +253,9 @@ function checkpointItem({ run, checkpoint }: CheckpointNode): vscode.TreeItem {
 }
 
 function evaluationItem({ run, checkpoint, evaluation }: EvaluationNode): vscode.TreeItem {
-  const { record, status, statusNote, id } = evaluation;
+  const { status, statusNote, id } = evaluation;
   const siblings = run.evaluationsOf(checkpoint);
-  const settings = attackSettings(record?.attack ?? { name: '' });
+  const settings = attackSettings(attackIn(evaluation));
   const title = titleOf(evaluation);
   const alone = siblings.filter((sibling) => titleOf(sibling) === title).length === 1;
   // What tells it from its siblings stands first; the usual norm does not.
@@ -276,8 +279,12 @@ function evaluationItem({ run, checkpoint, evaluation }: EvaluationNode): vscode
   return item;
 }
 
-function titleOf({ record }: Evaluation): string {
-  return attackTitle(record?.attack ?? { name: '' });
+function attackIn({ record }: Evaluation): EvaluationRecord['attack'] {
+  return record?.attack ?? { name: '' };
+}
+
+function titleOf(evaluation: Evaluation): string {
+  return attackTitle(attackIn(evaluation));
 }
 
 /** "41.2 % ± 3.0 of 1,000", "34 % · 41.3 % ± 2.1 so far · 3 min left", "stopped at 34 %". */
@@ -326,7 +333,7 @@ function evaluationTable(evaluations: readonly Evaluation[]): vscode.MarkdownStr
     const percent = (share: number) => (share * 100).toFixed(1);
     const cells = [
       titleOf(evaluation),
-      attackSettings(record?.attack ?? { name: '' }),
+      attackSettings(attackIn(evaluation)),
       robust ? `${percent(robust.share)} %` : '',
       robust ? `${robust.interval.map(percent).join(' – ')} %` : '',
       counts ? `${percent(counts.correct / counts.total)} %` : '',

@@ -13,6 +13,7 @@ import {
   robustAgainst,
   robustByCheckpoint,
   strongestFirst,
+  titlesApart,
 } from './robustness';
 import { Run } from './run';
 
@@ -68,6 +69,27 @@ describe('evaluations in words', () => {
       'newer',
       'L∞ ε 0.1',
     ]);
+  });
+
+  it('tell attacks in one row apart, with no more words than that takes', () => {
+    const titles = (...attacks: object[]) => titlesApart(attacks.map(attackOf));
+    const pgd20 = { name: 'pgd20', epsilon: 0.1 };
+    expect(titles(pgd20, { name: 'autoattack' })).toEqual(['PGD-20', 'AutoAttack']);
+    expect(titles({ name: 'autoattack', version: 'rand' }, { name: 'autoattack' })).toEqual([
+      'AutoAttack rand',
+      'AutoAttack',
+    ]);
+    expect(titles(pgd20, { ...pgd20, epsilon: 0.031 }, { ...pgd20, norm: 'l2' })).toEqual([
+      'PGD-20 ε 0.1',
+      'PGD-20 ε 0.031',
+      'PGD-20 L2 ε 0.1',
+    ]);
+    expect(titles(pgd20, { ...pgd20, steps: 100 })).toEqual([
+      'PGD-20, L∞ ε 0.1, step size 0.0125',
+      'PGD-20, L∞ ε 0.1, 100 steps',
+    ]);
+    // Of other images, which the results say.
+    expect(titles(pgd20, pgd20)).toEqual(['PGD-20', 'PGD-20']);
   });
 
   it('give the share, its interval, and of how many', async () => {

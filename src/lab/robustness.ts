@@ -26,6 +26,28 @@ export function attackSettings(attack: Attack): string {
   return epsilon === undefined ? '' : [ballWords(attack['norm'], epsilon), ...unusualOptions(attack)].join(', ');
 }
 
+/** "PGD-20, L∞ ε 0.031"; "natural" for no attack. */
+export function attackWords(attack: Attack): string {
+  return [attackTitle(attack), attackSettings(attack)].filter((part) => part !== '').join(', ');
+}
+
+/** "PGD-20 ε 0.031", "PGD-20 L2 ε 0.5": the usual norm is not said. */
+function titleWithBall(attack: Attack): string {
+  const epsilon = epsilonOf(attack);
+  const ball = epsilon === undefined ? [] : [ballWords(attack['norm'], epsilon).replace(/^L∞ /, '')];
+  return [attackTitle(attack), ...ball].join(' ');
+}
+
+/** Titles of attacks that stand in one row: those that would read the same say their ball, else all settings. */
+export function titlesApart(attacks: readonly Attack[]): string[] {
+  const ways = [attackTitle, titleWithBall];
+  return attacks.map((attack) => {
+    const others = attacks.filter((other) => attackWords(other) !== attackWords(attack));
+    const way = ways.find((name) => others.every((other) => name(other) !== name(attack))) ?? attackWords;
+    return way(attack);
+  });
+}
+
 /** Options besides the ball that are not as usual, and that the title does not tell. */
 function unusualOptions({ name, norm: _norm, epsilon: _epsilon, limit: _limit, ...options }: Attack): string[] {
   const parsed = attackSchema.safeParse({ name });
