@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { readSafetensorsHeader } from '../formats/safetensors';
+import { ofPresentFiles, type Evaluation } from '../lab/evaluate';
 import { formatDuration, formatMetric } from '../lab/format';
 import { resumeRun } from '../lab/launch';
+import { attackWords, countWords, shareWords } from '../lab/robustness';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
 import { findRun, listRuns } from '../lab/store';
@@ -30,7 +32,8 @@ export function describeRun(run: Run): Record<string, unknown> {
     headline: headline ?? null,
     latest: Object.fromEntries([...run.series.keys()].map((metric) => [metric, run.latest(metric) ?? null])),
     best: Object.fromEntries([...run.series.keys()].map((metric) => [metric, run.best(metric) ?? null])),
-    checkpoints: run.checkpoints,
+    checkpoints: run.checkpoints.map((checkpoint) => ({ ...checkpoint, kept: existsSync(checkpoint.path) })),
+    evaluations: run.evaluations.map(({ folder, status, record }) => ({ ...record, folder, status })),
     start: run.start ?? null,
     selective: run.selectiveResult ?? null,
     record: record ?? null,
@@ -87,9 +90,32 @@ export function showCommand(): Command {
       });
       if (metrics.length > 0) print.line(`\n${table(['metric', 'last', 'best'], metrics)}`);
       if (run.selectiveResult) print.line(`\n${selectiveTable(run.selectiveResult)}`);
-      const checkpoints = run.checkpoints.map(({ name, path }) => [name, path]);
-      if (checkpoints.length > 0) print.line(`\n${table(['checkpoint', 'file'], checkpoints)}`);
+      // Old ones are removed as a run goes on.
+      const kept = run.checkpoints.filter(({ path }) => existsSync(path));
+      if (kept.length > 0) {
+        const rows = kept.map(({ name, path }) => [name, path]);
+        print.line(`\n${table(['checkpoint', 'file'], rows)}`);
+      }
+      const evaluations = ofPresentFiles(run.evaluations);
+      if (evaluations.length > 0) print.line(`\n${evaluationTable(evaluations)}`);
     });
+}
+
+function evaluationTable(evaluations: readonly Evaluation[]): string {
+  const head = ['checkpoint', 'attack', 'images', 'natural', 'robust', 'status'];
+  const rows = evaluations.map(({ checkpoint, record, robust, status, statusNote }) => {
+    const counts = record?.counts;
+    const name = basename(checkpoint, '.safetensors');
+    return [
+      name.startsWith('epoch-') ? name : `${name} (epoch ${record?.epoch})`,
+      record ? attackWords(record.attack) : '',
+      counts ? countWords(counts.total) : '',
+      counts ? formatMetric('test/accuracy', counts.correct / counts.total) : '',
+      counts && robust && record.attack.name !== 'none' ? shareWords(robust) : '',
+      statusNote === undefined ? status : `${status}: ${statusNote}`,
+    ];
+  });
+  return table(head, rows);
 }
 
 /** The authors' table: the risk of the surest answers, a row for each coverage. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { trainersOf, until } from '../../test/faults/programs';
@@ -220,6 +220,45 @@ describe('sat list and sat show', { timeout: 30_000 }, () => {
     const { stdout } = await sat('show', id);
     expect(stdout).toContain('test/accuracy');
     expect(stdout).toContain('step 4/4');
+  });
+
+  it('tell of evaluations, and of no checkpoint whose file is gone', async () => {
+    const id = await completed();
+    const folder = join(runsFolder, id);
+    const evaluated = (name: string, record: object, end: object) => {
+      const own = join(folder, 'evaluations', name);
+      mkdirSync(own, { recursive: true });
+      const about = { version: 1, id: name, checkpoint: 'checkpoints/step-4.safetensors', step: 4, epoch: 2, data: {} };
+      writeFileSync(join(own, 'evaluation.json'), JSON.stringify({ ...about, ...record }));
+      writeFileSync(join(own, 'events.ndjson'), `${JSON.stringify({ event: 'end', ...end })}\n`);
+      const gone = { host: 'here', bootId: '', pid: 1, startTime: '', byte: 0 };
+      writeFileSync(join(own, 'process.json'), JSON.stringify(gone));
+    };
+    const attack = { name: 'autoattack', version: 'plus', norm: 'l2', epsilon: 0.5, seed: 0 };
+    const counts = { total: 1000, correct: 900, robust: 412 };
+    evaluated('1', { attack, counts }, { status: 'completed' });
+    evaluated('2', { attack: { name: 'fgsm', epsilon: 0.1 } }, { status: 'failed', message: 'no GPU' });
+    const shown = (await sat('show', id)).stdout;
+    expect(shown).toContain(join('checkpoints', 'step-4.safetensors'));
+    const rows = shown.split('\n').map((line) => line.trim().split(/ {2,}/));
+    expect(rows).toContainEqual([
+      'step-4 (epoch 2)',
+      'AutoAttack plus, L2 ε 0.5',
+      '1,000',
+      '90.0 %',
+      '41.2 % ± 3.0',
+      'completed',
+    ]);
+    expect(rows).toContainEqual(['step-4 (epoch 2)', 'FGSM, L∞ ε 0.1', 'failed: no GPU']);
+    rmSync(join(folder, 'checkpoints', 'step-4.safetensors'));
+    expect((await sat('show', id)).stdout).not.toContain(join('checkpoints', 'step-4.safetensors'));
+    expect(json(await sat('show', id, '--json'))).toMatchObject({
+      checkpoints: [{ name: 'step-4', kept: false }],
+      evaluations: [
+        { id: '1', status: 'completed', counts },
+        { id: '2', status: 'failed' },
+      ],
+    });
   });
 
   it('refuse a prefix of several, and one of none', async () => {
