@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SingleBar } from 'cli-progress';
 import { Command, Option } from 'commander';
 import {
   checkpointsOf,
@@ -12,8 +11,7 @@ import {
   stopEvaluation,
   type Evaluation,
 } from '../lab/evaluate';
-import { formatDuration } from '../lab/format';
-import { attackTitle, attackWords, shareWords } from '../lab/robustness';
+import { attackWords } from '../lab/robustness';
 import { findRun } from '../lab/store';
 import { noteOf, warningsOf } from '../lab/warnings';
 import { messageOf } from '../protocol/errors';
@@ -27,6 +25,7 @@ import {
 import { exitCodes } from '../protocol/run';
 import { attacksOf, numbers, numeric, type AttackArguments } from './attackArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
+import { showProgress } from './evaluationProgress';
 import { onInterrupt } from './interrupts';
 import { print, table, UsageError } from './output';
 
@@ -229,37 +228,15 @@ function percent(share: number): string {
  */
 async function follow(evaluation: Evaluation, quiet: boolean, stop: { readonly asked: boolean }): Promise<void> {
   await startEvaluation(evaluation, tools);
-  const bar = quiet || !process.stderr.isTTY ? undefined : progressBar(evaluation);
+  const progress = quiet ? undefined : showProgress(evaluation);
   do {
     if (stop.asked) await stopEvaluation(evaluation);
     await sleep(100);
     await evaluation.refresh();
-    bar?.update();
+    progress?.update();
   } while (evaluation.status === 'running' || evaluation.status === 'queued');
-  bar?.stop();
+  progress?.stop();
   const { status, statusNote, checkpoint } = evaluation;
   if (status === 'stopped') print.note(`${basename(checkpoint)}: stopped`);
   else if (status !== 'completed') throw new Error(statusNote ?? status);
-}
-
-function progressBar(evaluation: Evaluation) {
-  const title = `${basename(evaluation.checkpoint, '.safetensors')} ${attackTitle(evaluation.record?.attack ?? { name: '' })}`;
-  const bar = new SingleBar({
-    format: `${title} {bar} {percentage} % | {left} | {accuracy}`,
-    stream: process.stderr,
-    hideCursor: true,
-    clearOnComplete: true,
-  });
-  bar.start(1, 0, { left: '', accuracy: '' });
-  return {
-    update: () => {
-      const { progress, robust } = evaluation;
-      bar.setTotal(progress.batches ?? 1);
-      bar.update(progress.batch, {
-        left: progress.secondsLeft === undefined ? '' : `${formatDuration(progress.secondsLeft)} left`,
-        accuracy: robust ? `${shareWords(robust)} so far` : '',
-      });
-    },
-    stop: () => bar.stop(),
-  };
 }

@@ -3,6 +3,9 @@ import Table from 'cli-table3';
 /** A wrong call or a wrong configuration: exit code 2. */
 export class UsageError extends Error {}
 
+/** How often a log is told how far something is, in milliseconds. */
+export const logPace = 60_000;
+
 /** What people read goes to standard error or is a table; what programs read is one JSON document. */
 export const print = {
   error(message: string): void {

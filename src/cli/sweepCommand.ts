@@ -8,7 +8,7 @@ import { exitCodes } from '../protocol/run';
 import { readConfig, withConfigArguments, type ConfigOptions } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
 import { onInterrupt } from './interrupts';
-import { print, table, UsageError } from './output';
+import { logPace, print, table, UsageError } from './output';
 
 interface SweepOptions extends CommonOptions, ConfigOptions {
   jobs: number;
@@ -56,8 +56,8 @@ function exitCodeOf(sweep: Sweep): number {
   return states.has('stopped') ? exitCodes.stopped : exitCodes.done;
 }
 
-/** How often a terminal's line, or a log, is told how far it is, in milliseconds. */
-const [terminalPace, logPace] = [500, 60_000];
+/** How often a terminal's line is told how far it is, in milliseconds. */
+const terminalPace = 500;
 
 async function follow(sweep: Sweep, jobs: number): Promise<void> {
   const { cells, plan } = sweep;

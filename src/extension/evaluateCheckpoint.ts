@@ -97,7 +97,7 @@ async function followAll(lab: Lab, evaluations: readonly Evaluation[]): Promise<
         do {
           await sleep(renewed);
           await evaluation.refresh();
-          const done = doneShare(evaluation) * 100;
+          const done = evaluation.doneShare * 100;
           progress.report({ message: progressWords(evaluation), increment: done - shown });
           shown = done;
         } while (evaluation.status === 'running');
@@ -113,15 +113,10 @@ export function evaluationName({ record, checkpoint }: Evaluation): string {
   return vscode.l10n.t('{0} on {1}', attackTitle(record?.attack ?? { name: '' }), basename(checkpoint, '.safetensors'));
 }
 
-/** How far an evaluation is, in [0, 1]. */
-export function doneShare({ progress: { batch, batches } }: Evaluation): number {
-  return batches === undefined || batches === 0 ? 0 : batch / batches;
-}
-
 /** "34 % · 41.3 % ± 2.1 so far · 3 min left". */
 export function progressWords(evaluation: Evaluation): string {
   const { robust, progress } = evaluation;
-  const done = doneShare(evaluation);
+  const done = evaluation.doneShare;
   if (done === 0) return vscode.l10n.t('starting');
   const left = progress.secondsLeft;
   return [
@@ -381,8 +376,8 @@ function knownWords({ targets, attack, epsilon }: Answers, limit: number): strin
     });
     if (same?.status === 'completed') return [vscode.l10n.t('done: {0}', resultWords(same))];
     if (same?.status === 'running') return [vscode.l10n.t('at work')];
-    if (same && doneShare(same) > 0) {
-      return [vscode.l10n.t('goes on at {0} %', Math.floor(doneShare(same) * 100))];
+    if (same && same.doneShare > 0) {
+      return [vscode.l10n.t('goes on at {0} %', Math.floor(same.doneShare * 100))];
     }
   }
   const { evaluations } = target.run;

@@ -11,7 +11,7 @@ import { noteOf, warningsOf } from '../lab/warnings';
 import type { EvaluationRecord } from '../protocol/evaluation';
 import type { RunStatus } from '../protocol/run';
 import { bestWords, groupOf, headlineWords, labelsByRun, stateWords } from './describe';
-import { doneShare, progressWords } from './evaluateCheckpoint';
+import { progressWords } from './evaluateCheckpoint';
 import type { Lab } from './lab';
 import type { Sweeps } from './sweeps';
 
@@ -240,7 +240,7 @@ function checkpointItem({ run, checkpoint }: CheckpointNode): vscode.TreeItem {
   const kept = existsSync(checkpoint.path);
   item.description = [
     ...(checkpoint.headline !== undefined && headline ? [formatMetric(headline, checkpoint.headline)] : []),
-    ...running.map((evaluation) => `${titleOf(evaluation)} ${Math.floor(doneShare(evaluation) * 100)} %…`),
+    ...running.map((evaluation) => `${titleOf(evaluation)} ${Math.floor(evaluation.doneShare * 100)} %…`),
     ...shown.map((evaluation, i) => `${titles[i] ?? ''} ${resultWords(evaluation)}`),
     ...(kept ? [] : [vscode.l10n.t('file not kept')]),
   ].join('  ');
@@ -298,7 +298,7 @@ function evaluationWords(evaluation: Evaluation): string {
     case 'queued':
       return vscode.l10n.t('not begun');
     default: {
-      const done = Math.floor(doneShare(evaluation) * 100);
+      const done = Math.floor(evaluation.doneShare * 100);
       return done > 0 ? vscode.l10n.t('{0} at {1} %', status, done) : status;
     }
   }

@@ -83,6 +83,12 @@ export class Evaluation {
     return { batch: lastStep, batches: start?.steps, secondsLeft };
   }
 
+  /** How far it is, in [0, 1]. */
+  get doneShare(): number {
+    const { start, lastStep } = this.reader;
+    return start?.steps ? lastStep / start.steps : 0;
+  }
+
   /**
    * The share of robust images so far with its 95 % interval, all in [0, 1]: counted at the end, before it an estimate
    * from the images that were attacked. Undefined before the first batch.
