@@ -183,6 +183,32 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
     expect((JSON.parse(again.stdout) as { evaluations: unknown[] }).evaluations).toHaveLength(2);
   });
 
+  it('follows an evaluation that runs already, and stops that', async () => {
+    const args = [run(), '--attack', 'fab', '--checkpoints', '9', '--runs', join(place, 'sat-runs')] as const;
+    const abandoned = async () => {
+      const { child, ended } = start('slow', ...args);
+      const before = started().length;
+      await until('a process', () => started().length > before);
+      child.kill('SIGKILL');
+      await ended;
+    };
+    const started = () =>
+      begunOf('fab').flatMap((id) => readText(join(run(), 'evaluations', id, 'events.ndjson')).match(/"start"/g) ?? []);
+    const following = 'epoch-9.safetensors: runs already, and is followed\n';
+
+    await abandoned();
+    const { child, told, ended } = start('', ...args);
+    await until('the following', () => told.stderr === following);
+    child.kill('SIGINT');
+    expect((await ended).code).toBe(130);
+
+    await abandoned();
+    const { code, stdout, stderr } = await evaluate(...args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: following });
+    expect(stdout).toMatch(/epoch-9 .* 87\.\d\d %/);
+    expect([begunOf('fab').length, started().length]).toEqual([1, 2]);
+  });
+
   it('says above the results what they are', async () => {
     const head = async (...args: string[]) =>
       (await evaluate('epoch-9', ...args)).stdout.split('\n')[0]?.trim().split(/ {2,}/);

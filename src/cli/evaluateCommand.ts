@@ -223,11 +223,13 @@ function percent(share: number): string {
 }
 
 /**
- * Starts an evaluation and stays with it until it ends, or has stopped because that was asked for.
+ * Starts an evaluation that does not run yet, and stays with it until it ends, or has stopped because that was asked for.
  * @throws Error in words when it fails
  */
 async function follow(evaluation: Evaluation, quiet: boolean, stop: { readonly asked: boolean }): Promise<void> {
-  await startEvaluation(evaluation, tools);
+  // Whoever started it may be gone, with the terminal.
+  if (evaluation.status === 'running') print.note(`${basename(evaluation.checkpoint)}: runs already, and is followed`);
+  else await startEvaluation(evaluation, tools);
   const progress = quiet ? undefined : showProgress(evaluation);
   do {
     if (stop.asked) await stopEvaluation(evaluation);
