@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
+import { recordedConfig } from '../lab/config';
 import { formatDuration, formatMetric, metricWords } from '../lab/format';
 import { startRun } from '../lab/launch';
+import { attackTitle } from '../lab/robustness';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
 import { requireSound } from '../lab/trainerQueries';
@@ -89,7 +91,19 @@ function sayEnd(run: Run): void {
     headline && best && last
       ? `, ${metricWords(headline)} ${formatMetric(headline, last.value)}, best ${formatMetric(headline, best.value)} at epoch ${best.epoch}`
       : '';
-  print.note(`${run.name}: ${run.status}${result}${run.statusNote ? `: ${run.statusNote}` : ''}`);
+  print.note(`${run.name}: ${run.status}${result}${keptBestWords(run)}${run.statusNote ? `: ${run.statusNote}` : ''}`);
+}
+
+/** ", best PGD-20 41.3 % at epoch 3": by what the best checkpoint was kept, where that is not the headline. */
+function keptBestWords(run: Run): string {
+  const config = run.record && recordedConfig(run.record);
+  if (!config || config.checkpoint.best === run.headline) return '';
+  const metric = config.checkpoint.best;
+  const best = run.best(metric);
+  if (!best) return '';
+  const attack = config.evaluate.attacks.find(({ name }) => metric === `test/robust_accuracy/${name}`);
+  const words = attack ? attackTitle(attack) : metricWords(metric);
+  return `, best ${words} ${formatMetric(metric, best.value)} at epoch ${best.epoch}`;
 }
 
 /** The first Ctrl-C asks the run to stop, the second ends it at once. */

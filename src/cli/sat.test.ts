@@ -57,6 +57,14 @@ describe('sat run', { timeout: 30_000 }, () => {
     expect(madeRuns()).toHaveLength(1);
   });
 
+  it('says how good that is by which the best checkpoint was kept', async () => {
+    const natural = await sat('run', config);
+    expect(natural.stderr).toMatch(/completed, test accuracy 80\.0 %, best 80\.0 % at epoch 2\n$/);
+    const attacks = ['--set', 'evaluate.attacks=[{"name":"pgd20"}]'];
+    const robust = await sat('run', config, ...attacks, '--set', 'checkpoint.best=test/robust_accuracy/pgd20');
+    expect(robust.stderr).toMatch(/, best 80\.0 % at epoch 2, best PGD-20 40\.0 % at epoch 1\n$/);
+  });
+
   it('--json prints one document', async () => {
     const ended = await sat('run', config, '--json', '--set', 'seed=7', '--name', 'mine');
     expect(ended.code).toBe(0);
