@@ -5,6 +5,7 @@ import { readSafetensorsHeader } from '../formats/safetensors';
 import { ofPresentFiles, type Evaluation } from '../lab/evaluate';
 import { formatDuration, formatMetric } from '../lab/format';
 import { resumeRun } from '../lab/launch';
+import { readNoise, type NoiseSummary } from '../lab/noise';
 import { attackWords, countWords, shareWords } from '../lab/robustness';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
@@ -69,7 +70,8 @@ export function showCommand(): Command {
     .action(async (reference: string, options: CommonOptions) => {
       if (reference.endsWith('.safetensors')) return showCheckpoint(resolve(reference), options);
       const run = await findRun(runsFolder(options), reference);
-      if (options.json) return print.json(describeRun(run));
+      const noise = await readNoise(run.folder);
+      if (options.json) return print.json({ ...describeRun(run), noise: noise ?? null });
       const { progress, runtime } = run;
       print.line(`${run.name}\n${run.folder}`);
       print.line(`${run.status}${run.statusNote ? `: ${run.statusNote}` : ''}${runtime ? ` (${runtime})` : ''}`);
@@ -80,6 +82,7 @@ export function showCommand(): Command {
             : '';
         print.line(`epoch ${progress.epoch}/${progress.epochs}, step ${progress.step}/${progress.steps}${left}`);
       }
+      if (noise) print.line(noiseWords(noise));
       const metrics = [...run.series.keys()].map((metric) => {
         const [last, best] = [run.latest(metric), run.best(metric)];
         return [
@@ -99,6 +102,22 @@ export function showCommand(): Command {
       const evaluations = ofPresentFiles(run.evaluations);
       if (evaluations.length > 0) print.line(`\n${evaluationTable(evaluations)}`);
     });
+}
+
+/** The largest matrix that a terminal shows. */
+const shownClasses = 20;
+
+function noiseWords({ type, count, trueErrorRate, transitionMatrix }: NoiseSummary): string {
+  if (trueErrorRate === undefined)
+    return `noise ${type}: ${countWords(count)} images of the whole training set replaced`;
+  const words = `noise ${type}: ${countWords(count)} labels of the whole training set wrong, ${formatMetric('test/accuracy', trueErrorRate)}`;
+  if (transitionMatrix === undefined || transitionMatrix.length > shownClasses) return words;
+  const head = ['true \\ given, %', ...transitionMatrix.map((_, given) => String(given))];
+  const rows = transitionMatrix.map((row, truth) => [
+    String(truth),
+    ...row.map((share) => (share === 0 ? '·' : (share * 100).toFixed(1))),
+  ]);
+  return `${words}\n\n${table(head, rows)}`;
 }
 
 function evaluationTable(evaluations: readonly Evaluation[]): string {

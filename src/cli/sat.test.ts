@@ -230,6 +230,24 @@ describe('sat list and sat show', { timeout: 30_000 }, () => {
     expect(stdout).toContain('step 4/4');
   });
 
+  it('tell how many labels are wrong, and which are given for which', async () => {
+    const id = await completed();
+    const noise = (content: object) => writeFileSync(join(runsFolder, id, 'noise.json'), JSON.stringify(content));
+    expect(json(await sat('show', id, '--json'))).toMatchObject({ noise: null });
+    const matrix = [
+      [0.75, 0.25],
+      [0, 1],
+    ];
+    const given = { type: 'symmetric', count: 1500, trueErrorRate: 0.125, transitionMatrix: matrix };
+    noise({ version: 1, ...given, indices: [], given: [], true: [] });
+    const { stdout } = await sat('show', id);
+    expect(stdout).toContain('1,500 labels of the whole training set wrong, 12.5 %');
+    expect(stdout.replace(/ +/g, ' ')).toContain('0 75.0 25.0');
+    expect(json(await sat('show', id, '--json'))).toMatchObject({ noise: given });
+    noise({ version: 1, type: 'Gaussian', count: 300 });
+    expect((await sat('show', id)).stdout).toContain('300 images of the whole training set replaced');
+  });
+
   it('tell of evaluations, and of no checkpoint whose file is gone', async () => {
     const id = await completed();
     const folder = join(runsFolder, id);
