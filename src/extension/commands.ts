@@ -71,8 +71,9 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     openPanel: () => panel.open(),
     openRun: (node, selection) => {
       const nodes = Array.isArray(selection) && selection.length > 0 ? selection : [node, ...parts.view.selection];
-      const runs = nodes.map(runOf).filter((run) => run !== undefined);
-      panel.open(runs.length > 0 ? runs : undefined);
+      // The row that was clicked is mostly also the one that is selected.
+      const runs = new Set(nodes.map(runOf).filter((run) => run !== undefined));
+      panel.open(runs.size > 0 ? [...runs] : undefined);
     },
     stop: onRun((run) => withProgress(vscode.l10n.t('Stopping {0}', run.name), async () => stopRun(run)), {
       may: ({ status }) => status === 'running',

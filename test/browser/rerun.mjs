@@ -1,8 +1,8 @@
 // @ts-check
-// A finished run that is repeated.
+// A finished run that is looked at and repeated.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { notifications, runCommand } from '../host/browser.mjs';
+import { notifications, runCommand, webviewFrame } from '../host/browser.mjs';
 import { check, runIds, runRows, showRuns, until } from './harness.mjs';
 
 const short = JSON.stringify({
@@ -24,7 +24,10 @@ export const tests = [
       const [id = ''] = runIds(runsFolder);
       const page = await lab.open(workspace);
       await showRuns(page);
-      await runRows(page, ', completed,').first().waitFor();
+      await runRows(page, ', completed,').first().click();
+      // In view it is once, though its row is both clicked and selected.
+      const panel = await webviewFrame(page, 'sat-panel', 30_000);
+      await panel.locator('h1').filter({ hasText: 'short' }).waitFor();
       await runCommand(page, 'SAT: Rerun Exactly');
       await until('both completed', async () => (await runRows(page, ', completed,').count()) === 2, 60_000);
       const wanted = `The same numbers as ${id}, bit for bit.`;
