@@ -225,15 +225,22 @@ function bestRunOf(cell: ConfigCell, runs: readonly Run[], group: string): Run |
  * that holds something else by now is none of them.
  */
 async function runsOfCells(runsFolder: string, cells: readonly ConfigCell[]): Promise<Run[]> {
-  const noiseFiles = new Map(
-    await Promise.all(cells.map(async ({ hash, config }) => [hash, await noiseFileFingerprint(config)] as const)),
-  );
+  const configs = new Map(cells.map(({ hash, config }) => [hash, config]));
+  // Many cells share one file.
+  const noiseFiles = new Map<string | undefined, Promise<string | null>>();
+  const noiseFileOf = (config: RunConfig) => {
+    const { file } = config.data.noise ?? {};
+    const fingerprint = noiseFiles.get(file) ?? noiseFileFingerprint(config);
+    noiseFiles.set(file, fingerprint);
+    return fingerprint;
+  };
   const folders = (await runIds(runsFolder)).map((id) => join(runsFolder, id));
   const found = await Promise.all(
     folders.map(async (folder) => {
       const record = await readRunRecord(folder);
-      const noiseFile = record && noiseFiles.get(cellOf(record) ?? '');
-      if (!record || noiseFile === undefined) return [];
+      const config = record && configs.get(cellOf(record) ?? '');
+      if (!record || !config) return [];
+      const noiseFile = await noiseFileOf(config);
       // Runs of earlier versions do not say, and a file that is gone says nothing.
       const changed = record.noiseFile !== null && noiseFile !== null && record.noiseFile !== noiseFile;
       return changed ? [] : [new Run(folder)];

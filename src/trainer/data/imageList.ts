@@ -92,10 +92,11 @@ function readList(root: string, name: string): Named[] {
   if (!existsSync(list)) throw new Problem(`${list} was not found. Lists lie in data.root: check the name.`);
   const lines = readFileSync(list, 'utf8').split(/\r?\n/);
   const found = lines.flatMap((line, i) => {
-    if (line.trim() === '') return [];
-    const [, path, className] = isImage(line.trim())
-      ? ['', line.trim(), classInName(basename(line.trim()))]
-      : (/^\s*(.*\S)\s+(\S+)\s*$/.exec(line) ?? []);
+    const whole = line.trim();
+    if (whole === '') return [];
+    const [, path, className] = isImage(whole)
+      ? [whole, whole, classInName(basename(whole))]
+      : (/^(.*\S)\s+(\S+)$/.exec(whole) ?? []);
     if (path === undefined || className === undefined) {
       throw new Problem(
         `${list}, line ${i + 1}: expected a path and a label, or a file called CLASS.N.jpg, found "${line.slice(0, 80)}".`,
