@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { listPresets } from '../lab/presets';
+import { listPresets, noSuchPreset } from '../lab/presets';
 import { withCommonOptions, type CommonOptions } from './context';
 import { print, table, UsageError } from './output';
 
@@ -11,9 +11,9 @@ export function presetsCommand(): Command {
       const all = await listPresets();
       const presets = named === undefined ? all : all.filter(({ name }) => name === named);
       const [first] = presets;
-      if (!first) throw new UsageError(`${named ?? 'presets'}: there is no such preset. "sat presets" lists them.`);
+      if (named !== undefined && !first) throw new UsageError(`${named}: ${await noSuchPreset()}`);
       if (json) return print.json({ version: 1, presets });
-      if (named !== undefined) {
+      if (named !== undefined && first) {
         print.line(`${first.title}\n${first.notes}\n\nsat ${first.isSweep ? 'sweep' : 'run'} --preset ${first.name}`);
         return;
       }
