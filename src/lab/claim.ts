@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod';
 import { processSchema, type ProcessIdentity } from '../protocol/run';
@@ -18,15 +18,17 @@ export async function takeClaim(file: string, content: object): Promise<ProcessI
   await mkdir(dirname(file), { recursive: true });
   const text = JSON.stringify({ ...content, process: identity }, null, 2) + '\n';
   while (!(await create(file, text))) {
-    const found = await readFile(file, 'utf8').catch(() => undefined);
+    const found = await readText(file);
     if (found === undefined) continue;
     const holder = holderOf(found);
     // Whether a process of another machine lives, only that machine can tell.
-    if (holder && (!isLocal(holder) || isAlive(holder))) return holder;
-    await removeStale(file, found);
+    const other = holder && (!isLocal(holder) || isAlive(holder)) ? holder : await removeStale(file, found);
+    if (other) return other;
   }
   return undefined;
 }
+
+const readText = (file: string) => readFile(file, 'utf8').catch(() => undefined);
 
 function holderOf(text: string): ProcessIdentity | undefined {
   try {
@@ -61,14 +63,19 @@ async function putNew(from: string, to: string): Promise<void> {
   });
 }
 
-/** Moved aside first: of several that find the same one only one removes it, and none removes what came after it. */
-async function removeStale(file: string, found: string): Promise<void> {
-  const moved = aside(file);
+/**
+ * Removes a claim that nobody stands behind. The right to that is itself claimed, under a name made of what was found:
+ * nobody else can remove it between the second look and the removal, so what came after it is never touched.
+ * @returns who is removing it already, and so takes it over
+ */
+async function removeStale(file: string, found: string): Promise<ProcessIdentity | undefined> {
+  const right = `${file}.${createHash('sha256').update(found).digest('hex').slice(0, 8)}`;
+  const other = await takeClaim(right, {});
+  if (other) return other;
   try {
-    await rename(file, moved);
-  } catch {
-    return;
+    if ((await readText(file)) === found) await rm(file, { force: true });
+  } finally {
+    await rm(right, { force: true });
   }
-  if ((await readFile(moved, 'utf8')) !== found) await putNew(moved, file).catch(() => {});
-  await rm(moved, { force: true });
+  return undefined;
 }

@@ -54,6 +54,7 @@ describe('a claim on a sweep', () => {
     await claimSweep(runsFolder, call);
     handOver({ host: 'elsewhere', bootId: 'other' });
     expect(await unfinishedSweeps(runsFolder)).toEqual([]);
+    await leaveSweep(runsFolder, call);
     await expect(claimSweep(runsFolder, call)).rejects.toThrow(/elsewhere works on this sweep.*delete .*\.sweeps/);
   });
 
@@ -101,7 +102,7 @@ describe('a claim that a process has left behind', () => {
   it('is taken over by one of many', async () => {
     const file = join(runsFolder, 'claim.json');
     const process = { host: hostname(), bootId: 'an earlier start', pid: 1, startTime: '1' };
-    for (let i = 0; i < 20; i += 1) {
+    for (let i = 0; i < 50; i += 1) {
       writeFileSync(file, JSON.stringify({ process }));
       const holders = await Promise.all(Array.from({ length: 8 }, () => takeClaim(file, {})));
       expect(holders.filter((holder) => holder === undefined)).toHaveLength(1);

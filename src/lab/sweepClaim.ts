@@ -27,7 +27,7 @@ export async function claimSweep(runsFolder: string, call: SweepCall): Promise<(
     throw new Error(`${by.host} works on this sweep. Stop it there; if that machine is gone, delete ${file}.`);
   }
   if (by) throw new Error(`Process ${by.pid} works on this sweep already. Wait for its end, or stop it.`);
-  return (finished) => (finished ? rm(file, { force: true }) : leaveSweep(runsFolder, call));
+  return (finished) => (finished ? rm(file, { force: true }) : giveUp(file, call));
 }
 
 /** How long another process may take to start a run, in milliseconds. */
@@ -54,9 +54,14 @@ export async function withCell<T>(runsFolder: string, cell: string, action: () =
   }
 }
 
-/** Notes that nobody works on a sweep, by somebody's will: it is not taken for interrupted. */
+/** Notes that nobody is to work on an interrupted sweep for now. One that another process has taken up is left to it. */
 export async function leaveSweep(runsFolder: string, call: SweepCall): Promise<void> {
-  await writeAtomic(sweepFile(runsFolder, call), JSON.stringify(recordOf(call), null, 2) + '\n');
+  const file = sweepFile(runsFolder, call);
+  if (!(await takeClaim(file, recordOf(call)))) await giveUp(file, call);
+}
+
+async function giveUp(file: string, call: SweepCall): Promise<void> {
+  await writeAtomic(file, JSON.stringify(recordOf(call), null, 2) + '\n');
 }
 
 /** A sweep that is not finished, and that no process of this machine works on. */

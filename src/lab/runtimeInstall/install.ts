@@ -5,11 +5,11 @@ import { dirname, join } from 'node:path';
 import { writeAtomic } from '../../formats/atomicFile';
 import { messageOf } from '../../protocol/errors';
 import { installedFiles, type InstalledRuntime } from '../../protocol/installedRuntime';
+import { takeClaim } from '../claim';
 import { formatBytes } from '../format';
-import { identify } from '../processes';
+import { identify, isLocal } from '../processes';
 import type { Tools } from '../launch';
 import { placeBinding } from './binding';
-import { claim } from './claim';
 import { moreSpace, requireSpace, sizeOf } from './disk';
 import { isInstalled, readInstalled } from './installed';
 import { placeLibraries } from './libraries';
@@ -70,6 +70,23 @@ export async function removeRuntime(folder: string): Promise<boolean> {
   }
 }
 
+const claimName = '.claim.json';
+
+/**
+ * Lets one process at a time change what is installed in a folder.
+ * @returns what ends the claim
+ * @throws InstallProblem when another process is at it
+ */
+async function claim(folder: string): Promise<() => Promise<void>> {
+  const file = join(folder, claimName);
+  const by = await takeClaim(file, {});
+  if (!by) return () => rm(file, { force: true });
+  const end = isLocal(by)
+    ? `process ${by.pid} already. Wait until that is done.`
+    : `a process on ${by.host} already. Wait until that is done; if that machine is gone, delete ${file}.`;
+  throw new InstallProblem(`TensorFlow is being installed or removed by ${end}`);
+}
+
 /**
  * Deletes what killed installs left and what was replaced: what this installer made, and nothing else, for the folder is
  * the user's choice.
@@ -85,9 +102,9 @@ async function sweep(folder: string): Promise<void> {
   }
 }
 
-/** What a claim was written through, and its writer died of. A living one is about to be withdrawn by its owner. */
+/** What a claim was written through by a process that has died since. */
 function isDeadClaim(name: string): boolean {
-  const pid = /^\.claim-.*\.json\.(\d+)-\d+\.tmp$/.exec(name)?.[1];
+  const pid = name.startsWith(claimName) ? /\.(\d+)-[0-9a-f]+\.tmp$/.exec(name)?.[1] : undefined;
   return pid !== undefined && identify(Number(pid)) === undefined;
 }
 
