@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     env: { SAT_RUNTIMES: noRuntimes, SAT_TEST_RUNTIMES: testRuntimes },
     include: ['{src,webview,bench}/**/*.test.ts', 'test/faults/**/*.test.ts'],
+    setupFiles: ['test/support/answerRunner.ts'],
     testTimeout: 60_000,
     // Each file starts its own backend; processes keep one from seeing another's.
     pool: 'forks',
