@@ -73,6 +73,22 @@ describe('the faults of configurations', () => {
     expect(found[0]).not.toHaveProperty('dataSet');
   });
 
+  it('are told before any image is decoded, of noise on more images than fit in memory', async () => {
+    const many = join(root, 'many');
+    for (const name of ['train/cat', 'train/dog', 'val/cat', 'val/dog']) {
+      mkdirSync(join(many, name), { recursive: true });
+      for (let n = 0; n < 1400; n += 1) writeFileSync(join(many, name, `${n}.png`), '');
+    }
+    const told = (type: string, size = 512) =>
+      faults({ data: { ...pets, root: many, size, noise: { type, rate: 0.4 } } });
+    for (const type of ['Gaussian', 'shuffled_pixels', 'instance_dependent']) {
+      const [found] = await told(type);
+      expect(found?.message).toMatch(/noise .*needs the images in memory.* Lower data\.size/);
+    }
+    expect(await told('pair_flip')).toEqual([]);
+    expect(await told('Gaussian', 256)).toEqual([]);
+  });
+
   it('are told once, however many runs have them', async () => {
     const cells = [0, 1, 2].flatMap((seed) => [
       { seed, data: { name: 'cifar10', noise: { type: 'pair_flip', rate: 0.2 } } },

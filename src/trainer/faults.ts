@@ -41,7 +41,7 @@ function faultOf(config: RunConfig, data: DataSet | Fault): Fault | undefined {
   try {
     requireRuntime(config);
     if ('message' in data) return data;
-    prepareTrainingData(data, { ...config.data, noise: fallibleNoise(config.data) }, config.seed);
+    prepareTrainingData(data, { ...config.data, noise: fallibleNoise(config.data, data) }, config.seed);
     requireFit(config.model, data.shape);
     return undefined;
   } catch (error) {
@@ -49,9 +49,13 @@ function faultOf(config: RunConfig, data: DataSet | Fault): Fault | undefined {
   }
 }
 
-/** Drawing most noises takes a while and cannot fail; a map of classes or a file may not be there, or not fit. */
-function fallibleNoise({ noise }: DataConfig): DataConfig['noise'] {
-  return noise?.type === 'asymmetric' || noise?.file !== undefined ? noise : undefined;
+/**
+ * Drawing most noises takes a while and cannot fail; a map of classes or a file may not be there, or not fit, and images
+ * that are streamed have no noise put on them.
+ */
+function fallibleNoise({ noise }: DataConfig, { train }: DataSet): DataConfig['noise'] {
+  const streamed = !(train.images instanceof Uint8Array);
+  return noise?.type === 'asymmetric' || noise?.file !== undefined || streamed ? noise : undefined;
 }
 
 /** A data set, or what is wrong with its files. */

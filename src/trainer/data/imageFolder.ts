@@ -26,8 +26,11 @@ export const imageFolder: DataSetSource<DataOptions<'image-folder'>> = {
   },
   outline(places, options) {
     const { train, test, ...about } = list(places, options);
-    const labels = (files: readonly LabelledFile[]) => ({ images: new Uint8Array(0), labels: labelsOf(files) });
-    return { ...about, train: labels(train), test: labels(test) };
+    const split = (files: readonly LabelledFile[]): Split => ({
+      images: outlineImages(files.length, options.size),
+      labels: labelsOf(files),
+    });
+    return { ...about, train: split(train), test: split(test) };
   },
   async check(places, options) {
     const { root } = places;
@@ -71,10 +74,21 @@ async function loadSplit(
   return { images: await readImages(cached, size), labels: labelsOf(files) };
 }
 
+const bytesOf = (size: number) => size * size * 3;
+
+/** Of the kind that the images will be, without any pixel. */
+function outlineImages(count: number, size: number): Images {
+  if (count * bytesOf(size) <= memoryLimit) return new Uint8Array(0);
+  const read = () => {
+    throw new Error('The outline of a data set has no pixels.');
+  };
+  return { count, imageBytes: bytesOf(size), read };
+}
+
 /** Decoded images: in memory where they fit, else as a stream. @param limit in bytes */
 export async function readImages(file: string, size: number, limit = memoryLimit): Promise<Images> {
   const isSmall = statSync(file).size <= limit;
-  return isSmall ? new Uint8Array(await readFile(file)) : streamImages(file, size * size * 3);
+  return isSmall ? new Uint8Array(await readFile(file)) : streamImages(file, bytesOf(size));
 }
 
 /** Looks at all images of a split, as one finding. Never throws. */

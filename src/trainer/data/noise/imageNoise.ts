@@ -10,7 +10,8 @@ export interface NoisyImages {
   pixels: Uint8Array;
 }
 
-const use = 'data.noise: noise on images';
+/** Images as bytes in memory, where noise can be put on them. @throws Problem when they are streamed */
+export const imagesForNoise = (images: Images): Uint8Array => inMemory(images, 'data.noise: noise on images');
 
 /** A kind of image noise. Labels stay. */
 export type ImageNoise = (options: Drawn, data: NoiseData) => NoisyImages;
@@ -25,7 +26,7 @@ export const gaussian: ImageNoise = (options, data) => {
   const { shape, pixelScale, train } = data;
   const channels = shape[2];
   const { mean, std } = isIdentity(data.normalization)
-    ? channelStatistics(inMemory(train.images, use), data)
+    ? channelStatistics(imagesForNoise(train.images), data)
     : data.normalization;
   const pixels = new Uint8Array(indices.length * shape[0] * shape[1] * channels);
   for (let i = 0; i < pixels.length; i += 1) {
@@ -49,9 +50,9 @@ export const shuffledPixels: ImageNoise = (options, data) => {
 };
 
 /** Puts noisy images among others. @returns the same with the noisy ones, a copy */
-export function withNoisyImages(all: Images, { indices, pixels }: NoisyImages): Uint8Array {
+export function withNoisyImages(all: Uint8Array, { indices, pixels }: NoisyImages): Uint8Array {
   const size = pixels.length / indices.length;
-  const noisy = inMemory(all, use).slice();
+  const noisy = all.slice();
   // The outline of a data set has labels, no pixels.
   if (noisy.length === 0) return noisy;
   indices.forEach((index, i) => noisy.set(pixels.subarray(i * size, (i + 1) * size), index * size));
@@ -70,7 +71,7 @@ function permuted(
   { train, shape: [height, width, channels] }: NoiseData,
   orderOf: (positions: number) => Int32Array,
 ): Uint8Array {
-  const images = inMemory(train.images, use);
+  const images = imagesForNoise(train.images);
   const positions = height * width;
   const size = positions * channels;
   const pixels = new Uint8Array(indices.length * size);

@@ -4,6 +4,7 @@ import { asymmetric } from './asymmetric';
 import { corruptedLabel } from './corruptedLabel';
 import {
   gaussian,
+  imagesForNoise,
   randomPixels,
   shuffledPixels,
   withNoisyImages,
@@ -69,8 +70,10 @@ export interface Noise {
 export function applyNoise(data: NoiseData, config: NoiseConfig, seed: number): Noise {
   const { labels, images } = data.train;
   if (isImageNoise(config)) {
+    // Before noise for all of them is drawn.
+    const bytes = imagesForNoise(images);
     const { noisy, origin } = makeNoisyImages(data, config, seed);
-    return { given: labels, images: withNoisyImages(images, noisy), record: imageNoiseRecord(noisy, origin), noisy };
+    return { given: labels, images: withNoisyImages(bytes, noisy), record: imageNoiseRecord(noisy, origin), noisy };
   }
   const { given, origin } = makeNoisyLabels(data, config, seed);
   return { given, images, record: labelNoiseRecord(data, given, origin) };
