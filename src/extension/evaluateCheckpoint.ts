@@ -257,7 +257,9 @@ function attackStep({ targets }: Answers, last: EvaluationChoices): Question<str
   });
   const known = new Set(items.map(({ value }) => value));
   const remembered = last.attack ?? 'pgd20';
-  const more = [...new Set([...inTraining, remembered])].filter((line) => !known.has(line) && isAttack(line));
+  const more = [...new Set([...inTraining, remembered])].filter(
+    (line) => !known.has(line) && attackOf(line) !== undefined,
+  );
   return {
     placeholder: vscode.l10n.t('Attack; options may follow its name: pgd steps=100 restarts=5 norm=l2'),
     items: [...more.map(own), ...items],
@@ -281,12 +283,11 @@ function attackItem(line: string): Choice<string> {
 }
 
 /** What another version remembers may be none. */
-function isAttack(line: string): boolean {
+function attackOf(line: string): EvaluationAttack | undefined {
   try {
-    readAttack(line);
-    return true;
+    return readAttack(line);
   } catch {
-    return false;
+    return undefined;
   }
 }
 
@@ -296,8 +297,9 @@ function attacksInTraining([target]: readonly Target[]): AttackConfig[] {
   return (record && recordedConfig(record)?.evaluate.attacks) ?? [];
 }
 
-function normOf(attack: string | undefined): Norm {
-  return /\snorm=l2\b/.test(attack ?? '') ? 'l2' : 'linf';
+function normOf(line: string | undefined): Norm {
+  const attack = attackOf(line ?? '');
+  return attack && 'norm' in attack ? attack.norm : 'linf';
 }
 
 function epsilonStep({ attack }: Answers, last: EvaluationChoices): Question<string> {

@@ -1,4 +1,5 @@
 import type { NoiseConfig, NoiseOptions, NoiseType } from '../../../protocol/data';
+import type { NoiseRecord } from '../../../protocol/noise';
 import { Problem } from '../../problem';
 import { asymmetric } from './asymmetric';
 import { corruptedLabel } from './corruptedLabel';
@@ -15,21 +16,13 @@ import { instanceDependent } from './instanceDependent';
 import { labelFile } from './labelFile';
 import type { Drawn, LabelNoise, NoiseData } from './labelNoise';
 import { pairFlip } from './pairFlip';
-import {
-  imageNoiseRecord,
-  labelNoiseRecord,
-  readImageNoise,
-  readLabelNoise,
-  type NoiseOrigin,
-  type NoiseRecord,
-} from './record';
+import { imageNoiseRecord, labelNoiseRecord, readImageNoise, readLabelNoise, type NoiseOrigin } from './record';
 import type { Images } from '../streamedImages';
 import { symmetric } from './symmetric';
 
 export { saveNoise } from './record';
 export { transitionMatrix, trueErrorRate } from './statistics';
 export type { NoiseData } from './labelNoise';
-export type { NoiseRecord } from './record';
 
 type ImageNoiseType = 'Gaussian' | 'random_pixels' | 'shuffled_pixels';
 type LabelNoiseType = Exclude<NoiseType, ImageNoiseType | 'label_file'>;

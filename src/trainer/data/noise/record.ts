@@ -4,64 +4,18 @@ import * as z from 'zod';
 import { writeAtomic } from '../../../formats/atomicFile';
 import { decodeNpy, encodeNpy } from '../../../formats/npy';
 import { messageOf } from '../../../protocol/errors';
+import {
+  imageNoiseSchema,
+  labelNoiseSchema,
+  type ImageNoiseRecord,
+  type LabelNoiseRecord,
+  type NoiseRecord,
+} from '../../../protocol/noise';
 import { runFiles } from '../../../protocol/run';
 import { Problem } from '../../problem';
 import type { NoisyImages } from './imageNoise';
 import type { NoiseData } from './labelNoise';
 import { transitionMatrix, trueErrorRate } from './statistics';
-
-const natural = z.int().min(0);
-const share = z.number().min(0).max(1);
-
-const common = {
-  version: z.literal(1, 'written by a newer version; update SAT Lab, or draw the noise again'),
-  type: z.string(),
-  /** As configured, in [0, 1]. Noise from a file of labels has none, and no seed. */
-  rate: share.optional(),
-  seed: natural.optional(),
-};
-
-/** `noise.json` of label noise: which labels are wrong, so that the same noise can be used again and looked into. */
-const labelRecordSchema = z
-  .object({
-    ...common,
-    /** Labels that really differ from the true ones. */
-    count: natural,
-    /** Which samples of the whole training set these are, ascending. */
-    indices: z.array(natural),
-    /** The wrong label of each. */
-    given: z.array(natural),
-    /** The true label of each. */
-    true: z.array(natural),
-    /** Share of wrong labels, in [0, 1]. */
-    trueErrorRate: share.optional(),
-    /** Row: true class, column: given class, entry: share of the row's samples, in [0, 1]. [K, K] */
-    transitionMatrix: z.array(z.array(share)).optional(),
-  })
-  .refine(
-    ({ count, indices, given, true: trueLabels }) =>
-      [indices, given, trueLabels].every((list) => list.length === count) && new Set(indices).size === count,
-    { message: 'indices, given and true must have `count` entries each, no index twice' },
-  );
-export type LabelNoiseRecord = z.output<typeof labelRecordSchema>;
-
-/** `noise.json` of image noise. */
-const imageRecordSchema = z
-  .object({
-    ...common,
-    /** Images that are replaced. */
-    count: natural,
-    /** Which samples of the whole training set these are, in the order in which they were drawn. */
-    indices: z.array(natural),
-    /** The file beside this one with what they were replaced by: uint8 [count, h, w, c]. */
-    pixels: z.string(),
-  })
-  .refine(({ count, indices }) => indices.length === count && new Set(indices).size === count, {
-    message: 'indices must have `count` entries, none twice',
-  });
-export type ImageNoiseRecord = z.output<typeof imageRecordSchema>;
-
-export type NoiseRecord = LabelNoiseRecord | ImageNoiseRecord;
 
 /** How a noise was made. */
 export interface NoiseOrigin {
@@ -124,7 +78,7 @@ export function readLabelNoise(
   saved: Saved,
   { train: { labels }, classNames }: NoiseData,
 ): { given: Int32Array; origin: NoiseOrigin } {
-  const { type, rate, seed, ...record } = readRecord(saved, labelRecordSchema);
+  const { type, rate, seed, ...record } = readRecord(saved, labelNoiseSchema);
   const { file } = saved;
   const given = labels.slice();
   record.indices.forEach((index, i) => {
@@ -154,7 +108,7 @@ export function readImageNoise(
   saved: Saved,
   { train: { labels }, shape }: NoiseData,
 ): { noisy: NoisyImages; origin: NoiseOrigin } {
-  const { type, rate, seed, count, indices, pixels: name } = readRecord(saved, imageRecordSchema);
+  const { type, rate, seed, count, indices, pixels: name } = readRecord(saved, imageNoiseSchema);
   const { file } = saved;
   const outside = indices.find((index) => index >= labels.length);
   if (outside !== undefined) {
