@@ -78,9 +78,16 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     stop: onRun((run) => withProgress(vscode.l10n.t('Stopping {0}', run.name), async () => stopRun(run)), {
       may: ({ status }) => status === 'running',
     }),
-    resume: onRun((run) => withRuntime((runtime) => resumeRun(run, lab.tools, { runtime })), {
-      may: ({ status, hasCheckpoint }) => status !== 'running' && status !== 'completed' && hasCheckpoint,
-    }),
+    resume: onRun(
+      (run) =>
+        withRuntime(async (runtime) => {
+          await resumeRun(run, lab.tools, { runtime });
+          await lab.look(run);
+        }),
+      {
+        may: ({ status, hasCheckpoint }) => status !== 'running' && status !== 'completed' && hasCheckpoint,
+      },
+    ),
     rerun: onRun((run) =>
       withRuntime(async (runtime) => {
         const again = await rerun(run, lab.tools, runtime);
@@ -171,7 +178,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     clearFilter: () => {
       tree.filter = '';
     },
-    refresh: () => lab.refresh(),
+    refresh: () => lab.lookAtAll(),
     installRuntime: () => installRuntimeCommand(lab.tools),
     removeRuntime: () => removeRuntimeCommand(),
     showRuntime: () => showRuntimeCommand(lab.tools),

@@ -65,6 +65,11 @@ export class Lab implements vscode.Disposable {
     return this.watcher.scan();
   }
 
+  /** Looks at the folders and all their runs again. */
+  lookAtAll(): Promise<void> {
+    return this.watcher.lookAtAll();
+  }
+
   /** Looks at one run again. */
   look(run: Run): Promise<void> {
     return this.watcher.look(run);

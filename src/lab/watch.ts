@@ -22,8 +22,13 @@ export class RunsWatcher {
   private readonly runWatchers = new Map<string, FSWatcher>();
   private timer: NodeJS.Timeout | undefined;
   private folders: readonly string[] = [];
-  private readonly busy = new Map<string, Promise<void>>();
-  private readonly again = new Set<string>();
+  private readonly updates = new WeakMap<Run, () => Promise<void>>();
+
+  /**
+   * Looks for new and removed runs now. Once at a time: making a run gives several events, and each of two that found
+   * it new would follow a view of its own.
+   */
+  readonly scan = onceAtATime(() => this.scanOnce());
 
   constructor(private readonly listener: WatchListener) {}
 
@@ -50,8 +55,7 @@ export class RunsWatcher {
     this.timer.unref();
   }
 
-  /** Looks for new and removed runs now. */
-  async scan(): Promise<void> {
+  private async scanOnce(): Promise<void> {
     const found = new Set<string>();
     for (const folder of this.folders) {
       this.watchFolder(folder);
@@ -77,6 +81,12 @@ export class RunsWatcher {
     return this.update(run);
   }
 
+  /** Looks at everything now, also at what has ended: file watchers may have missed that it goes on. */
+  async lookAtAll(): Promise<void> {
+    await this.scan();
+    await Promise.all([...this.runs.values()].map((run) => this.update(run)));
+  }
+
   dispose(): void {
     clearInterval(this.timer);
     for (const watcher of [...this.folderWatchers.values(), ...this.runWatchers.values()]) watcher.close();
@@ -94,22 +104,15 @@ export class RunsWatcher {
     }
   }
 
-  /** Refreshes a run once at a time, and once more when something happened meanwhile. */
   private update(run: Run): Promise<void> {
-    const working = this.busy.get(run.folder);
-    if (working) {
-      this.again.add(run.folder);
-      return working;
-    }
-    const work = (async () => {
-      do {
-        this.again.delete(run.folder);
-        if (await run.refresh()) this.listener.onRun(run);
-        this.watchRun(run);
-      } while (this.again.has(run.folder));
-    })().finally(() => this.busy.delete(run.folder));
-    this.busy.set(run.folder, work);
-    return work;
+    const update = this.updates.get(run) ?? onceAtATime(() => this.updateOnce(run));
+    this.updates.set(run, update);
+    return update();
+  }
+
+  private async updateOnce(run: Run): Promise<void> {
+    if (await run.refresh()) this.listener.onRun(run);
+    this.watchRun(run);
   }
 
   private watchFolder(folder: string): void {
@@ -145,6 +148,27 @@ export class RunsWatcher {
     this.runWatchers.get(folder)?.close();
     this.runWatchers.delete(folder);
   }
+}
+
+/** Does something once at a time, and once more when it is asked for meanwhile. */
+function onceAtATime(action: () => Promise<void>): () => Promise<void> {
+  let working: Promise<void> | undefined;
+  let asked = false;
+  const work = async () => {
+    try {
+      while (asked) {
+        asked = false;
+        await action();
+      }
+    } finally {
+      working = undefined;
+    }
+  };
+  return () => {
+    asked = true;
+    working ??= work();
+    return working;
+  };
 }
 
 function tryWatch(path: string, onChange: () => void): FSWatcher | undefined {
