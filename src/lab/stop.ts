@@ -1,7 +1,7 @@
+import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import treeKill from 'tree-kill';
 import { runFiles, type ProcessIdentity } from '../protocol/run';
 import { isAlive, isLocal } from './processes';
 import type { Run } from './run';
@@ -39,25 +39,30 @@ function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
   }
 }
 
-/** The process and what it has started, as long as it lives to name its children. */
+/** The process and what it has started: it leads a group, and where there are no groups it names its children. */
 async function endTree(identity: ProcessIdentity, name: NodeJS.Signals): Promise<void> {
   if (!isAlive(identity)) return;
-  await new Promise<void>((resolve) => treeKill(identity.pid, name, () => resolve()));
+  if (process.platform !== 'win32') signalGroup(identity.pid, name);
+  else
+    await new Promise<void>((resolve) => {
+      execFile('taskkill', ['/pid', String(identity.pid), '/T', '/F'], () => resolve());
+    });
 }
 
-/** What the trainer started and left behind: it led a process group, which ends with it. */
+/** What the trainer started and left behind: its group ends with it. */
 async function endGroup(leader: number): Promise<void> {
-  if (process.platform === 'win32') return;
-  const signalGroup = (name: NodeJS.Signals | 0) => {
-    try {
-      return process.kill(-leader, name);
-    } catch {
-      return false;
-    }
-  };
-  if (!signalGroup('SIGTERM')) return;
-  for (let i = 0; i < 40 && signalGroup(0); i += 1) await sleep(50);
-  signalGroup('SIGKILL');
+  if (process.platform === 'win32' || !signalGroup(leader, 'SIGTERM')) return;
+  for (let i = 0; i < 40 && signalGroup(leader, 0); i += 1) await sleep(50);
+  signalGroup(leader, 'SIGKILL');
+}
+
+/** @param name 0: only looks @returns whether there is any process in the group */
+function signalGroup(leader: number, name: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-leader, name);
+  } catch {
+    return false;
+  }
 }
 
 async function ended(identity: ProcessIdentity, seconds: number): Promise<boolean> {

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { resolveConfig } from '../../src/lab/config';
 import { resumeRun, startRun, type Tools } from '../../src/lab/launch';
 import { identify, isAlive } from '../../src/lab/processes';
@@ -39,6 +39,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   delete process.env['FAKE_TRAINER'];
+  vi.unstubAllEnvs();
   await endAll(runsFolder);
   await sleep(50);
   rmSync(place, { recursive: true, force: true, maxRetries: 20 });
@@ -177,8 +178,9 @@ describe('a stop', { timeout: 40_000 }, () => {
     await untilStatus(run, 'stopped');
   });
 
-  it('ends a trainer that ignores SIGTERM too', async () => {
+  it('ends a trainer that ignores SIGTERM too, with no other program’s help', async () => {
     const run = await running('ignore-sigint,ignore-sigterm');
+    vi.stubEnv('PATH', '');
     await stopRun(run, 0.3);
     expect(isAlive(trainerOf(run))).toBe(false);
     await untilStatus(run, 'stopped');
