@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { copyFile, link, readFile, rm, writeFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { processSchema, type ProcessIdentity } from '../protocol/run';
 import { identify, isAlive, isLocal } from './processes';
@@ -9,13 +8,13 @@ import { identify, isAlive, isLocal } from './processes';
 /**
  * Notes in a file that this process has something, unless another one has. What a process that is gone has left behind,
  * or somebody has given up, is taken over; of several that try at once one succeeds.
+ * @param file in a folder that is there
  * @param content what to note besides
  * @returns who has it; undefined: this process, until the file is removed
  */
 export async function takeClaim(file: string, content: object): Promise<ProcessIdentity | undefined> {
   const identity = identify(process.pid);
   if (!identity) throw new Error('This process cannot be told from others on this platform.');
-  await mkdir(dirname(file), { recursive: true });
   const text = JSON.stringify({ ...content, process: identity }, null, 2) + '\n';
   while (!(await create(file, text))) {
     const found = await readText(file);

@@ -9,6 +9,7 @@ import { writeAtomic } from '../formats/atomicFile';
 import { documentVersion, type RunConfig } from '../protocol/config';
 import { messageOf } from '../protocol/errors';
 import { exitSchema, runFiles, runRecordSchema, type ExitRecord, type NewRunRecord, type Pin } from '../protocol/run';
+import { takeClaim } from './claim';
 import { gitPatch, gitState } from './git';
 import { describeConfig } from './labels';
 import { noiseFileFingerprint } from './noiseFile';
@@ -136,7 +137,7 @@ export async function resumeRun(run: Run, tools: Tools, { checkpoint, runtime }:
   }
 }
 
-const lockName = '.resuming';
+const claimName = '.resuming';
 
 /**
  * Keeps others from resuming or moving a run: two resumes at once must not become two trainers, and no trainer may lose
@@ -145,14 +146,15 @@ const lockName = '.resuming';
  * @throws Error in words when somebody else has it
  */
 export async function holdRun(run: Run): Promise<(folder: string) => Promise<void>> {
-  const lock = join(run.folder, lockName);
-  try {
-    // Making a folder succeeds for one caller only.
-    await mkdir(lock);
-  } catch {
-    throw new Error(`${run.name} is being resumed and will be running. If that is not so, delete ${lock}.`);
+  const file = join(run.folder, claimName);
+  const by = await takeClaim(file, {}).catch((error: unknown) => {
+    throw new Error(`${run.folder} cannot be written: ${messageOf(error)}.`);
+  });
+  if (by) {
+    const where = isLocal(by) ? '' : ` on ${by.host}; if that is not so, delete ${file}`;
+    throw new Error(`${run.name} is being resumed or deleted by process ${by.pid}${where}.`);
   }
-  return (folder) => rm(join(folder, lockName), { recursive: true, force: true });
+  return (folder) => rm(join(folder, claimName), { force: true });
 }
 
 /** @throws Error in words when the run, or its process, still lives */

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -77,5 +77,23 @@ describe('a run that was resumed', () => {
     const run = new Run(folder);
     await run.refresh();
     expect(run.status).toBe(status);
+  });
+
+  it('says why it died, also when it had been stopped before', async () => {
+    emit({ event: 'end', status: 'stopped' });
+    const record = {
+      version: 1,
+      id: 'one',
+      created: new Date().toISOString(),
+      config: {},
+      resumes: [{ time: 100, checkpoint: 'latest.safetensors', byte: statSync(join(folder, 'metrics.ndjson')).size }],
+    };
+    writeFileSync(join(folder, 'run.json'), JSON.stringify(record));
+    writeFileSync(join(folder, 'exit.json'), '{"version":1,"code":134,"signal":null,"time":101}');
+    writeFileSync(join(folder, 'trainer.log'), 'FATAL ERROR: Reached heap limit\n');
+    const run = new Run(folder);
+    await run.refresh();
+    expect(run.status).toBe('failed');
+    expect(run.statusNote).toContain('Reached heap limit');
   });
 });

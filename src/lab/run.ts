@@ -250,11 +250,12 @@ export class Run {
     const grown = await this.reader.poll();
     // What an earlier part of a resumed run said of its end holds no more, also before the new part has begun.
     const resumed = this.record?.resumes.at(-1);
-    const { end, endOffset, lastTime } = this.reader;
+    const { endOffset, lastTime } = this.reader;
+    const end = endOffset >= (resumed?.byte ?? 0) ? this.reader.end : undefined;
     const created = Date.parse(this.record?.created ?? '') / 1000;
     this.derived = deriveStatus(
       {
-        end: endOffset >= (resumed?.byte ?? 0) ? end : undefined,
+        end,
         // Its supervisor may note the earlier exit only after the run was resumed.
         exit: this.exit && this.exit.time >= (resumed?.time ?? 0) ? this.exit : undefined,
         stopRequested: existsSync(join(this.folder, runFiles.stopRequest)),

@@ -1,10 +1,19 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { resolveConfig } from '../../src/lab/config';
-import { resumeRun, startRun, type Tools } from '../../src/lab/launch';
+import { holdRun, resumeRun, startRun, type Tools } from '../../src/lab/launch';
 import { identify, isAlive } from '../../src/lab/processes';
 import { Run } from '../../src/lab/run';
 import { stopRun } from '../../src/lab/stop';
@@ -278,6 +287,22 @@ describe('a resume', { timeout: 40_000 }, () => {
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     await sleep(1000);
     expect(trainersOf(run)).toHaveLength(before + 1);
+  });
+
+  it('is not kept away by one that was killed on its way', async () => {
+    const run = await stopped();
+    const process = { ...trainerOf(run), startTime: 'long ago' };
+    writeFileSync(join(run.folder, '.resuming'), JSON.stringify({ process }));
+    await resumeRun(run, tools);
+    await untilStatus(run, 'running');
+    expect(readdirSync(run.folder)).not.toContain('.resuming');
+  });
+
+  it('of a run whose folder has gone says so, and makes none', async () => {
+    const run = await stopped();
+    renameSync(run.folder, `${run.folder}-elsewhere`);
+    await expect(holdRun(run)).rejects.toThrow(/cannot be written: ENOENT/);
+    expect(existsSync(run.folder)).toBe(false);
   });
 
   it('that looked before another one began, and acts after it, makes no second trainer', async () => {
