@@ -10,9 +10,10 @@ import { documentVersion, type RunConfig } from '../protocol/config';
 import { messageOf } from '../protocol/errors';
 import { exitSchema, runFiles, runRecordSchema, type ExitRecord, type NewRunRecord, type Pin } from '../protocol/run';
 import { takeClaim } from './claim';
+import { recordedConfig } from './config';
 import { gitPatch, gitState } from './git';
 import { describeConfig } from './labels';
-import { noiseFileFingerprint } from './noiseFile';
+import { noiseFileChanged, noiseFileFingerprint } from './noiseFile';
 import { presetName } from './presets';
 import { isAlive, isLocal } from './processes';
 import { Run } from './run';
@@ -123,6 +124,7 @@ export async function resumeRun(run: Run, tools: Tools, { checkpoint, runtime }:
     throw new Error(`${run.name} has no checkpoint to resume from (${from}). Start it anew.`);
   }
   const pinned = await pinFor(run, runtime, `sat resume ${run.id}`);
+  await refuseOtherNoise(run);
   const release = await holdRun(run);
   try {
     // Another resume may have come and gone between the first look and the lock.
@@ -163,6 +165,15 @@ export function refuseWhileAlive(run: Run, what: 'resume' | 'delete'): void {
   if (run.status === 'running' || (identity && isLocal(identity) && isAlive(identity))) {
     throw new Error(`${run.name} is running. Stop it before you ${what} it.`);
   }
+}
+
+/** @throws Error in words when the file that its noise comes from holds something else by now */
+async function refuseOtherNoise({ name, record }: Run): Promise<void> {
+  const config = record && recordedConfig(record);
+  if (!config || !noiseFileChanged(record.noiseFile, await noiseFileFingerprint(config))) return;
+  throw new Error(
+    `${config.data.noise?.file ?? ''} has changed since ${name} began with the noise in it. Put the earlier file back, or start the run anew.`,
+  );
 }
 
 /** From here on the old process and the old end say nothing of the run. */

@@ -11,3 +11,11 @@ export async function noiseFileFingerprint({ data: { noise } }: Pick<RunConfig, 
     return null;
   }
 }
+
+/**
+ * Whether a run's noise file holds something else than it did. Runs of earlier versions do not say what it held, and a
+ * file that is gone says nothing.
+ */
+export function noiseFileChanged(then: string | null, now: string | null): boolean {
+  return then !== null && now !== null && then !== now;
+}

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { gatherImages } from './data/imageSource';
 import type { DataSet } from './data/types';
 
@@ -13,9 +13,20 @@ const sampled = 64;
 export function dataFingerprint({ shape, pixelScale, classNames, train, test }: DataSet): string {
   const hash = createHash('sha256').update(JSON.stringify([shape, pixelScale, classNames]));
   for (const { images, labels } of [train, test]) {
-    hash.update(new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength));
+    hash.update(bytesOf(labels));
     const rows = Int32Array.from({ length: sampled }, (_, i) => Math.floor((i * labels.length) / sampled));
     if (labels.length > 0) hash.update(gatherImages(images, rows, shape));
   }
+  return shortened(hash);
+}
+
+/** The same of what a run trains on. @param data fingerprint of the data set @param given labels given for training [n] */
+export function trainingFingerprint(data: string, given: Int32Array): string {
+  return shortened(createHash('sha256').update(data).update(bytesOf(given)));
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array) => new Uint8Array(buffer, byteOffset, byteLength);
+
+function shortened(hash: Hash): string {
   return `sha256:${hash.digest('hex').slice(0, 16)}`;
 }

@@ -21,7 +21,7 @@ import { imageSource, type CreateImageSource, type ImageFormat, type ImageSource
 import { describeNoise, saveNoise } from './data/noise';
 import { prepareTrainingData, type Part, type TrainingData } from './data/prepare';
 import type { DataSet } from './data/types';
-import { dataFingerprint } from './dataFingerprint';
+import { dataFingerprint, trainingFingerprint } from './dataFingerprint';
 import { countCorrect, countNotFinite, createPredict, meanCrossEntropy } from './evaluate';
 import type { EventSink } from './eventStream';
 import { createMethod, methodOutputs } from './methods/registry';
@@ -64,15 +64,17 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
   // What does not fit is said now, not after the first epoch.
   for (const attack of config.evaluate.attacks) createAttack(attack, dataSet.classNames.length);
   const data = prepareTrainingData(dataSet, config.data, config.seed);
-  if (data.noise) await saveNoise(run.folder, data.noise, dataSet.shape);
-
-  const session = createSession(run, data);
+  const fingerprint = dataFingerprint(dataSet);
+  const trainedOn = trainingFingerprint(fingerprint, data.given);
+  const session = createSession(run, data, trainedOn);
   const { trained, keeper, stepsPerEpoch } = session;
   const steps = stepsPerEpoch * config.epochs;
   const progress: Progress = run.resumeFrom
-    ? await loadCheckpoint(run.resumeFrom, trained)
+    ? await loadCheckpoint(run.resumeFrom, trained, trainedOn)
     : { step: 0, epoch: 0, running: { loss: 0, correct: 0, samples: 0 }, best: null, bestValidation: null };
   if (run.resumeFrom) keeper.resume(await epochCheckpoints(run.folder, progress.epoch));
+  // A checkpoint of other data has been refused by now, and with it another noise.
+  if (data.noise) await saveNoise(run.folder, data.noise, dataSet.shape);
 
   events.emit({
     event: 'start',
@@ -83,7 +85,7 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
     epochs: config.epochs,
     versions: run.runtime.versions,
     threads: run.runtime.threads,
-    data: dataFingerprint(dataSet),
+    data: fingerprint,
     ...(run.resumeFrom ? { fromStep: progress.step } : {}),
   });
   if (data.noise) {
@@ -136,7 +138,11 @@ async function endEpoch(run: TrainingRun, session: Session, progress: Progress):
 
 type Session = ReturnType<typeof createSession>;
 
-function createSession({ folder, config, dataSet, runtime, events, stopRequested }: TrainingRun, data: TrainingData) {
+function createSession(
+  { folder, config, dataSet, runtime, events, stopRequested }: TrainingRun,
+  data: TrainingData,
+  trainedOn: string,
+) {
   const classes = dataSet.classNames.length;
   const normalization = normalizationOf(config.data, dataSet);
   const network = (number: number) =>
@@ -159,7 +165,7 @@ function createSession({ folder, config, dataSet, runtime, events, stopRequested
   const keeper = new CheckpointKeeper(
     folder,
     config.checkpoint.keep,
-    { config, normalization, seed: config.seed },
+    { config, normalization, seed: config.seed, data: trainedOn },
     events,
   );
   const trained = { model, optimizer, method };

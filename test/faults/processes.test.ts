@@ -298,6 +298,23 @@ describe('a resume', { timeout: 40_000 }, () => {
     expect(readdirSync(run.folder)).not.toContain('.resuming');
   });
 
+  it('with another noise in the file that it comes from is refused', async () => {
+    const file = join(place, 'labels.txt');
+    writeFileSync(file, '0\n1\n');
+    process.env['FAKE_TRAINER'] = 'slow';
+    const noise = { type: 'label_file' as const, file };
+    const run = await startRun({ runsFolder, config: resolveConfig({ data: { name: 'digits', noise } }) }, tools);
+    await until('the first metrics', async () => (await reread(run)).progress.step > 0);
+    await stopRun(run);
+    await untilStatus(run, 'stopped');
+    writeFileSync(file, '1\n1\n');
+    await expect(resumeRun(run, tools)).rejects.toThrow(`${file} has changed since`);
+    expect((await reread(run)).record?.resumes).toEqual([]);
+    writeFileSync(file, '0\n1\n');
+    await resumeRun(run, tools);
+    await untilStatus(run, 'running');
+  });
+
   it('of a run whose folder has gone says so, and makes none', async () => {
     const run = await stopped();
     renameSync(run.folder, `${run.folder}-elsewhere`);
@@ -368,7 +385,7 @@ describe('a resume', { timeout: 40_000 }, () => {
     const other = await reread(run);
     const resumed = resumeRun(run, tools);
     await until('the resume has begun', () => existsSync(join(run.folder, '.resuming')));
-    await expect(trashRun(other)).rejects.toThrow('running');
+    await expect(trashRun(other)).rejects.toThrow(/is running|is being resumed/);
     await resumed;
     await expect(trashRun(other)).rejects.toThrow('running');
     expect(existsSync(run.folder)).toBe(true);

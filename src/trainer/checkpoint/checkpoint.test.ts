@@ -29,7 +29,7 @@ const images = () =>
     Float32Array.from({ length: 8 * 64 }, (_, i) => ((i * 37) % 101) / 101),
     [8, 8, 8, 1],
   );
-const context = { config: { epochs: 4 }, normalization: { mean: [0], std: [1] }, seed: 7 };
+const context = { config: { epochs: 4 }, normalization: { mean: [0], std: [1] }, seed: 7, data: 'sha256:0' };
 const progress: Progress = {
   step: 12,
   epoch: 3,
@@ -74,7 +74,7 @@ describe('a checkpoint', () => {
   it.each(['sgd', 'adam'] as const)('gives back all that it was made from, with %s', async (optimizer) => {
     const file = await save(`whole-${optimizer}`, make({ optimizer }));
     const other = make({ optimizer, seed: 1, steps: 0 });
-    expect(await loadCheckpoint(file, other)).toEqual(progress);
+    expect(await loadCheckpoint(file, other, context.data)).toEqual(progress);
     expect(other.optimizer.steps).toBe(2);
     expect(read(await save(`again-${optimizer}`, other))).toEqual(read(file));
   });
@@ -114,7 +114,7 @@ describe('a checkpoint that does not fit', () => {
     ['another optimiser', {}, { optimizer: 'adam' }, /has no tensor optimizer\/.*another configuration/],
   ])('%s is refused in words that name the file', async (what, saved, wanted, words) => {
     const file = await save(what.replaceAll(' ', '-'), make({ ...saved, steps: 0 }));
-    const loading = loadCheckpoint(file, make({ ...wanted, steps: 0 }));
+    const loading = loadCheckpoint(file, make({ ...wanted, steps: 0 }), context.data);
     await expect(loading).rejects.toThrow(Problem);
     await expect(loading).rejects.toThrow(words);
     await expect(loading).rejects.toThrow(file);
@@ -123,25 +123,37 @@ describe('a checkpoint that does not fit', () => {
   it('is refused when another program wrote it', async () => {
     const file = join(folder, 'foreign.safetensors');
     writeFileSync(file, encodeSafetensors(read(await save('own', make({ steps: 0 }))).tensors, { format: 'pt' }));
-    await expect(loadCheckpoint(file, make({ steps: 0 }))).rejects.toThrow(/is not a checkpoint of SAT Lab/);
+    await expect(loadCheckpoint(file, make({ steps: 0 }), context.data)).rejects.toThrow(
+      /is not a checkpoint of SAT Lab/,
+    );
   });
 
   it('is refused in words when its metadata are damaged', async () => {
     const file = await save('damaged', make({ steps: 0 }));
     const { tensors, metadata } = read(file);
     writeFileSync(file, encodeSafetensors(tensors, { ...metadata, running: '{' }));
-    const loading = loadCheckpoint(file, make({ steps: 0 }));
+    const loading = loadCheckpoint(file, make({ steps: 0 }), context.data);
     await expect(loading).rejects.toThrow(Problem);
     await expect(loading).rejects.toThrow(
       `${file} is not a checkpoint of SAT Lab, or damaged: running in its metadata`,
     );
   });
 
+  it('is refused when it was trained on something else, unless it does not tell', async () => {
+    const file = await save('other-data', make({ steps: 0 }));
+    const load = () => loadCheckpoint(file, make({ steps: 0 }), 'sha256:1');
+    await expect(load()).rejects.toThrow(`${file} comes from training on other data`);
+    const { tensors, metadata } = read(file);
+    const { data: _data, ...earlier } = metadata;
+    writeFileSync(file, encodeSafetensors(tensors, earlier));
+    await expect(load()).resolves.toEqual(progress);
+  });
+
   it('is refused when half of it is missing', async () => {
     const file = await save('torn', make({ steps: 0 }));
     const bytes = readFileSync(file);
     writeFileSync(file, bytes.subarray(0, bytes.length / 2));
-    await expect(loadCheckpoint(file, make({ steps: 0 }))).rejects.toThrow(file);
+    await expect(loadCheckpoint(file, make({ steps: 0 }), context.data)).rejects.toThrow(file);
   });
 });
 

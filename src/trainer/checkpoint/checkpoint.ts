@@ -43,6 +43,8 @@ const metadataSchema = z.object({
   optimizer_steps: numberText.pipe(z.int().min(0)),
   running: jsonText.pipe(z.object({ loss: z.number(), correct: z.number(), samples: z.number() })),
   best: jsonText.pipe(z.number().nullable()),
+  /** Checkpoints of earlier versions do not tell. */
+  data: z.string().optional(),
   best_validation: jsonText.pipe(z.object({ validation: z.number(), test: z.number() }).nullable()).prefault('null'),
 });
 
@@ -78,6 +80,8 @@ export interface CheckpointContext {
   config: unknown;
   normalization: Normalization;
   seed: number;
+  /** Fingerprint of what is trained on. */
+  data: string;
 }
 
 /**
@@ -90,7 +94,7 @@ export async function saveCheckpoint(
   file: string,
   trained: Trained,
   progress: Progress,
-  { config, normalization, seed }: CheckpointContext,
+  { config, normalization, seed, data }: CheckpointContext,
 ): Promise<void> {
   const tensors = new Map<string, Tensor>();
   for (const { name, variable, layout } of entries(trained)) {
@@ -109,6 +113,7 @@ export async function saveCheckpoint(
     normalization: JSON.stringify(normalization),
     step: String(progress.step),
     epoch: String(progress.epoch),
+    data,
     optimizer_steps: String(trained.optimizer.steps),
     running: JSON.stringify(progress.running),
     best: JSON.stringify(progress.best),
@@ -119,16 +124,26 @@ export async function saveCheckpoint(
 
 /**
  * Puts a checkpoint's tensors into a model, its optimiser and its method.
+ * @param data fingerprint of what is to be trained on
  * @returns where the run was
- * @throws Problem when the file is not a checkpoint of this configuration
+ * @throws Problem when the file is not a checkpoint of this configuration, or of training on other data
  */
-export async function loadCheckpoint(file: string, trained: Trained): Promise<Progress> {
+export async function loadCheckpoint(
+  file: string,
+  trained: Trained,
+  data: CheckpointContext['data'],
+): Promise<Progress> {
   const { tensors, metadata } = decodeSafetensors(await readFile(file), file);
   const header = metadataSchema.safeParse(metadata);
   if (!header.success) {
     const [issue] = header.error.issues;
     throw new Problem(
       `${file} is not a checkpoint of SAT Lab, or damaged: ${issue?.path.join('.') ?? ''} in its metadata: ${issue?.message ?? 'wrong'}.`,
+    );
+  }
+  if (header.data.data !== undefined && header.data.data !== data) {
+    throw new Problem(
+      `${file} comes from training on other data: the files of the data set or of the noise have changed since. Put the earlier ones back, or start the run anew.`,
     );
   }
   assignAll(entries(trained), tensors, file);
