@@ -190,6 +190,21 @@ describe('sat sweep', { timeout: 60_000 }, () => {
     await alone.ended;
   });
 
+  it('that is stopped leaves the runs of another sweep of the same name', async () => {
+    write({ epochs: 2, sweep: { seed: [0] } });
+    const first = start(['sweep', 'grid.sat.json'], 'slow');
+    await until('a run', async () => running(await listRuns(runsFolder)).length === 1);
+    const second = start(['sweep', 'grid.sat.json', '--runtime', 'auto']);
+    await until('the second', () => second.told.stderr.includes('1 run'));
+    await sleep(500);
+    second.child.kill('SIGINT');
+    expect((await second.ended).code).toBe(130);
+    expect(running(await listRuns(runsFolder))).toHaveLength(1);
+    first.child.kill('SIGINT');
+    await first.ended;
+    expect(running(await listRuns(runsFolder))).toHaveLength(0);
+  });
+
   it('takes a preset, with settings by hand', async () => {
     const ended = await sat('sweep', '--preset', 'digits-noise-table-small', '--set', 'sweep=1');
     expect(ended.code).toBe(2);

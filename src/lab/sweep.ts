@@ -1,13 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { RunConfig } from '../protocol/config';
 import { messageOf } from '../protocol/errors';
 import type { RunRecord, RunStatus } from '../protocol/run';
 import { cellHash, recordedConfig, type ConfigCell } from './config';
 import { distinguishingLabels } from './labels';
 import { resumeRun, startRun, type NewRun, type Tools } from './launch';
-import { noiseFileFingerprint } from './noiseFile';
+import { noiseFileChanged, noiseFileFingerprint } from './noiseFile';
 import { Run } from './run';
 import { stopRun } from './stop';
 import { readRunRecord, runIds } from './store';
@@ -44,6 +45,8 @@ const pollMilliseconds = 300;
  */
 export class Sweep {
   private stopping = false;
+  /** Folders of the runs that it started or went on with. */
+  private readonly begun = new Set<string>();
 
   private constructor(
     readonly plan: SweepPlan,
@@ -148,15 +151,24 @@ export class Sweep {
     return withCell(runsFolder, hash, async () => {
       // Another sweep with the same cell may have got there since this one looked.
       const run = bestRunOf(cell, await runsOfCells(runsFolder, [cell]), group);
-      if (run && canResume(run)) await resumeRun(run, this.tools);
-      if (run) return run;
+      if (run && !canResume(run)) return run;
       const named = { ...config, name: `${group}: ${label}` };
-      return startRun({ runsFolder, config: named, configFile, settings, group, cell: hash, ...more }, this.tools);
+      const begun =
+        run ??
+        (await startRun({ runsFolder, config: named, configFile, settings, group, cell: hash, ...more }, this.tools));
+      this.begun.add(begun.folder);
+      if (run) await resumeRun(run, this.tools);
+      return begun;
     });
   }
 
-  private isOwn({ record }: Run): boolean {
-    return record?.group === this.plan.group;
+  /** One that it began, or that it began before it was interrupted: another sweep may have the same name and cell. */
+  private isOwn({ folder, record }: Run): boolean {
+    const { group, config, settings } = this.plan;
+    return (
+      this.begun.has(folder) ||
+      (record?.group === group && record.configFile === config && isDeepStrictEqual(record.settings, settings))
+    );
   }
 }
 
@@ -240,10 +252,7 @@ async function runsOfCells(runsFolder: string, cells: readonly ConfigCell[]): Pr
       const record = await readRunRecord(folder);
       const config = record && configs.get(cellOf(record) ?? '');
       if (!record || !config) return [];
-      const noiseFile = await noiseFileOf(config);
-      // Runs of earlier versions do not say, and a file that is gone says nothing.
-      const changed = record.noiseFile !== null && noiseFile !== null && record.noiseFile !== noiseFile;
-      return changed ? [] : [new Run(folder)];
+      return noiseFileChanged(record.noiseFile, await noiseFileOf(config)) ? [] : [new Run(folder)];
     }),
   );
   const runs = found.flat();
