@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import {
+  compareRuns,
   differencesOf,
-  firstDifference,
   repetitionWords,
   rerun,
   type Difference,
@@ -58,10 +58,14 @@ interface Comparison {
 }
 
 function compare(original: Run, run: Run, differences: readonly Difference[]): Comparison {
-  const difference = firstDifference(original, run);
+  const repetition = compareRuns(original, run);
+  const { compared, difference, stoppedAt } = repetition;
   const seen = difference && differences.length > 0 ? ' What else differs is named above.' : '';
   return {
-    words: repetitionWords(original.id, difference) + seen,
-    found: { identical: !difference, firstDifference: difference ?? null },
+    words: repetitionWords(original.id, repetition) + seen,
+    found: {
+      identical: compared > 0 && !difference && stoppedAt === undefined,
+      firstDifference: difference ?? null,
+    },
   };
 }

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { Evaluation } from '../lab/evaluate';
-import { firstDifference, repetitionWords } from '../lab/rerun';
+import { compareRuns, repetitionWords } from '../lab/rerun';
 import { resultWords } from '../lab/robustness';
 import type { Run } from '../lab/run';
 import { warningsOf } from '../lab/warnings';
@@ -73,7 +73,7 @@ export class Notifications implements vscode.Disposable {
   private saidWhetherRepeated(run: Run): boolean {
     const original = this.lab.runs.find(({ id }) => id === run.record?.rerunOf);
     if (!original) return false;
-    const words = repetitionWords(original.id, firstDifference(original, run));
+    const words = repetitionWords(original.id, compareRuns(original, run));
     void vscode.window.showInformationMessage(vscode.l10n.t('{0}: completed. {1}', run.name, words));
     return true;
   }

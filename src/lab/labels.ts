@@ -50,7 +50,8 @@ function otherSettings(configs: readonly Loose[]): Part[] {
     });
 }
 
-function leaves(value: unknown, path = '', into = new Map<string, string>()): Map<string, string> {
+/** Leaves by path; their values as text, none for null. */
+export function leaves(value: unknown, path = '', into = new Map<string, string>()): Map<string, string> {
   if (isObject(value)) {
     for (const [key, inner] of Object.entries(value)) leaves(inner, path === '' ? key : `${path}.${key}`, into);
   } else if (value !== undefined && value !== null) {

@@ -5,10 +5,18 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../../test/faults/programs';
-import { formatEvent } from '../protocol/events';
+import { formatEvent, type RunEvent } from '../protocol/events';
 import { resolveConfig } from './config';
 import { resumeRun, startRun, type Tools } from './launch';
-import { differencesBetween, differencesOf, firstDifference, quoted, rerun, rerunCommandLine } from './rerun';
+import {
+  compareRuns,
+  differencesBetween,
+  differencesOf,
+  quoted,
+  repetitionWords,
+  rerun,
+  rerunCommandLine,
+} from './rerun';
 import { Run } from './run';
 import { RuntimeGoneError } from './runtimePin';
 import { runIds } from './store';
@@ -76,11 +84,11 @@ describe('a run on the embedded runtime', { timeout: 120_000 }, () => {
     for (const file of ['noise.json', 'soft-labels.npy', 'checkpoints/best.safetensors']) {
       expect(readFileSync(join(run.folder, file)).equals(readFileSync(join(first.folder, file))), file).toBe(true);
     }
-    expect(firstDifference(first, run)).toBeUndefined();
+    expect(compareRuns(first, run).difference).toBeUndefined();
     // It fills the same cell, but is no part of the sweep.
     expect(run.record).toMatchObject({ config: first.record?.config, rerunOf: first.id, cell: 'c', group: null });
     const other = await startRun({ runsFolder, config: { ...config, seed: 1 } }, tools);
-    expect(firstDifference(first, await toItsEnd(other))).toMatchObject({ metric: 'train/loss', step: 2 });
+    expect(compareRuns(first, await toItsEnd(other)).difference).toMatchObject({ metric: 'train/loss', step: 2 });
   });
 
   const hasTensorFlow = existsSync(join(process.env['SAT_TEST_RUNTIMES'] ?? '', 'tensorflow', 'current.json'));
@@ -94,7 +102,7 @@ describe('a run on the embedded runtime', { timeout: 120_000 }, () => {
       try {
         const same = await toItsEnd((await rerun(first, tools)).run);
         expect(same.runtime).toBe('wasm, cpu');
-        expect(firstDifference(first, same)).toBeUndefined();
+        expect(compareRuns(first, same).difference).toBeUndefined();
         await resumeRun(first, tools);
         await toItsEnd(first);
         expect(first.start).toMatchObject({ runtime: 'wasm', fromStep: 5 });
@@ -121,7 +129,7 @@ describe('a run on the embedded runtime', { timeout: 120_000 }, () => {
       expect(first.start).toMatchObject({ runtime: 'tensorflow', threads: 1 });
       const same = await toItsEnd((await rerun(first, tools)).run);
       expect(same.start).toMatchObject({ threads: 1 });
-      expect(firstDifference(first, same)).toBeUndefined();
+      expect(compareRuns(first, same).difference).toBeUndefined();
       await resumeRun(first, tools);
       await toItsEnd(first);
       expect(first.start).toMatchObject({ threads: 1, fromStep: 5 });
@@ -236,27 +244,45 @@ describe('what two runs have told of their beginnings', () => {
   });
 });
 
-describe('the first difference of two runs', () => {
-  async function runOf(name: string, ...values: Record<string, number>[]): Promise<Run> {
+describe('two runs', () => {
+  async function runOf(name: string, status: 'completed' | 'stopped', ...values: Record<string, number>[]) {
     const folder = mkdtempSync(join(place, name));
-    const lines = values.map((of, i) => formatEvent({ event: 'metrics', step: i + 1, values: of }));
-    writeFileSync(join(folder, 'metrics.ndjson'), lines.join(''));
+    const events: RunEvent[] = values.map((of, i) => ({ event: 'metrics', step: i + 1, values: of }));
+    writeFileSync(
+      join(folder, 'metrics.ndjson'),
+      [...events, { event: 'end', status } as const].map(formatEvent).join(''),
+    );
     const run = new Run(folder);
     await run.refresh();
     return run;
   }
+  const [one, two] = [
+    { 'train/loss': NaN, images_per_second: 5, lr: 0.1 },
+    { 'train/loss': 0.3, lr: 0.1 },
+  ];
 
-  it('is the earliest, to the last bit; speed does not count, and not-a-number is itself', async () => {
-    const first = await runOf(
-      'a',
-      { 'train/loss': NaN, images_per_second: 5, lr: 0.1 },
-      { 'train/loss': 0.3, lr: 0.1 },
-    );
-    const same = await runOf('b', { 'train/loss': NaN, images_per_second: 9, lr: 0.1 }, { 'train/loss': 0.3, lr: 0.1 });
-    expect(firstDifference(first, same)).toBeUndefined();
-    const off = await runOf('c', { 'train/loss': NaN, lr: 0.1 }, { 'train/loss': 0.1 + 0.2, lr: 0.1 });
-    expect(firstDifference(first, off)).toEqual({ metric: 'train/loss', step: 2, first: 0.3, second: 0.1 + 0.2 });
-    const short = await runOf('d', { 'train/loss': NaN, lr: 0.1 });
-    expect(firstDifference(first, short)).toMatchObject({ step: 2, second: undefined });
+  it('differ in the earliest value, to the last bit; speed does not count, and not-a-number is itself', async () => {
+    const first = await runOf('a', 'completed', one, two);
+    const same = await runOf('b', 'completed', { ...one, images_per_second: 9 }, two);
+    expect(compareRuns(first, same)).toEqual({ compared: 4, difference: undefined, stoppedAt: undefined });
+    const off = await runOf('c', 'completed', one, { 'train/loss': 0.1 + 0.2, lr: 0.2 });
+    const difference = { metric: 'train/loss', step: 2, first: 0.3, second: 0.1 + 0.2 };
+    expect(compareRuns(first, off).difference).toEqual(difference);
+    const short = await runOf('d', 'completed', one);
+    expect(compareRuns(first, short).difference).toMatchObject({ step: 2, second: undefined });
+  });
+
+  it('are compared as far as the second came', async () => {
+    const first = await runOf('a', 'completed', one, two);
+    const words = async (...values: Record<string, number>[]) =>
+      repetitionWords('a', compareRuns(first, await runOf('b', 'stopped', ...values)));
+    expect(await words(one)).toBe('The same numbers as a, bit for bit, as far as it came (step 1).');
+    expect(await words({ ...one, lr: 0.2 })).toBe('Not the same numbers as a: lr at step 1 was 0.1, is 0.2.');
+    expect(await words()).toBe('There are no numbers of both to compare with a.');
+  });
+
+  it('that have no number are not called the same', async () => {
+    const [first, second] = [await runOf('a', 'stopped'), await runOf('b', 'completed', one)];
+    expect(repetitionWords('a', compareRuns(first, second))).toContain('no numbers');
   });
 });

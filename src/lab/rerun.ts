@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StartEvent } from '../protocol/events';
 import type { Pin, RunRecord } from '../protocol/run';
 import { recordedConfig } from './config';
-import { isObject } from './configMerge';
+import { leaves } from './labels';
 import { startRun, type Tools } from './launch';
 import type { Run } from './run';
 import { pinFor, threadsFor } from './runtimePin';
@@ -93,11 +93,10 @@ type Circumstances = Pick<RunRecord, 'config' | 'versions' | 'machine' | 'git'> 
 
 /** What differs, key by key. */
 export function differencesBetween(then: Circumstances, now: Circumstances): Difference[] {
-  const recorded = ({ config, noiseFile, versions, machine, git }: Circumstances) =>
-    flat({ config, noiseFile, versions, machine, git });
-  const told = ({ start }: Circumstances) => {
+  const recorded = ({ config, versions, machine, git }: Circumstances) => leaves({ config, versions, machine, git });
+  const told = ({ noiseFile, start }: Circumstances) => {
     const { runtime, device, versions, threads, data } = start ?? {};
-    return flat({ runtime, device, versions, threads, data });
+    return leaves({ noiseFile, runtime, device, versions, threads, data });
   };
   const [toldThen, toldNow] = [told(then), told(now)];
   return [
@@ -113,7 +112,7 @@ function differing(before: ReadonlyMap<string, string>, after: ReadonlyMap<strin
     .map((what) => ({ what, then: before.get(what) ?? 'none', now: after.get(what) ?? 'none' }));
 }
 
-/** The first value that is not the same in two runs. */
+/** A value that is not the same in two runs. */
 export interface MetricDifference {
   metric: string;
   step: number;
@@ -122,36 +121,44 @@ export interface MetricDifference {
   second: number | undefined;
 }
 
-/**
- * Compares what two runs have measured, bit for bit, times and speeds aside.
- * @returns the earliest value of the first that the second does not repeat; undefined when there is none
- */
-export function firstDifference(first: Run, second: Run): MetricDifference | undefined {
-  const found = [...first.series].flatMap(([metric, series]): MetricDifference[] => {
-    if (metric === 'images_per_second' || metric.startsWith('device/')) return [];
+/** How far a run repeats another one. */
+export interface Repetition {
+  /** How many values of the first were looked for in the second. */
+  compared: number;
+  /** The earliest that the second does not repeat. */
+  difference: MetricDifference | undefined;
+  /** The last step of the second, where it did not come to its end: what it did not come to is not compared. */
+  stoppedAt: number | undefined;
+}
+
+/** Compares what two runs have measured, bit for bit, times and speeds aside. */
+export function compareRuns(first: Run, second: Run): Repetition {
+  const complete = second.status === 'completed';
+  let compared = 0;
+  let difference: MetricDifference | undefined;
+  for (const [metric, { steps, values }] of first.series) {
+    if (metric === 'images_per_second' || metric.startsWith('device/')) continue;
     const other = second.series.get(metric);
     const at = new Map(other ? Array.from(other.steps, (step, i) => [step, other.values[i]]) : []);
-    const i = series.values.findIndex((value, j) => !Object.is(value, at.get(series.steps[j] ?? NaN)));
-    const step = series.steps[i];
-    const value = series.values[i];
-    return step === undefined || value === undefined ? [] : [{ metric, step, first: value, second: at.get(step) }];
-  });
-  return found.sort((a, b) => a.step - b.step)[0];
+    values.forEach((value, i) => {
+      const step = steps[i] ?? NaN;
+      const again = at.get(step);
+      if (again === undefined && !complete) return;
+      compared += 1;
+      if (Object.is(value, again) || (difference && difference.step <= step)) return;
+      difference = { metric, step, first: value, second: again };
+    });
+  }
+  return { compared, difference, stoppedAt: complete ? undefined : second.progress.step };
 }
 
 /** Whether a run has repeated another one, in a sentence. */
-export function repetitionWords(original: string, difference: MetricDifference | undefined): string {
-  if (!difference) return `The same numbers as ${original}, bit for bit.`;
-  const { metric, step, first, second = 'nothing' } = difference;
-  return `Not the same numbers as ${original}: ${metric} at step ${step} was ${first}, is ${second}.`;
-}
-
-/** Leaves by path; their values as text. */
-function flat(value: unknown, path = '', into = new Map<string, string>()): Map<string, string> {
-  if (isObject(value)) {
-    for (const [key, inner] of Object.entries(value)) flat(inner, path === '' ? key : `${path}.${key}`, into);
-  } else if (value !== null && value !== undefined) {
-    into.set(path, typeof value === 'string' ? value : JSON.stringify(value));
+export function repetitionWords(original: string, { compared, difference, stoppedAt }: Repetition): string {
+  if (compared === 0) return `There are no numbers of both to compare with ${original}.`;
+  if (difference) {
+    const { metric, step, first, second = 'nothing' } = difference;
+    return `Not the same numbers as ${original}: ${metric} at step ${step} was ${first}, is ${second}.`;
   }
-  return into;
+  const far = stoppedAt === undefined ? '' : `, as far as it came (step ${stoppedAt})`;
+  return `The same numbers as ${original}, bit for bit${far}.`;
 }
