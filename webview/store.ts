@@ -51,14 +51,20 @@ export class Store {
     return [...new Set(this.selected.flatMap((key) => [...(this.points.get(key)?.keys() ?? [])]))].sort();
   }
 
-  /** Whether all shown runs tell how many steps an epoch has, so that x can be in epochs. */
-  get inEpochs(): boolean {
-    return this.shown.every(({ epochs, steps }) => epochs !== undefined && steps !== undefined);
+  /** Shown runs that have points. One that has not begun, or failed before it did, has no say in how x is scaled. */
+  private get drawn(): RunView[] {
+    return this.shown.filter(({ key }) => (this.points.get(key)?.size ?? 0) > 0);
   }
 
-  /** Where the longest shown run ends, on the x axis; undefined when that is not known. */
+  /** Whether all drawn runs tell how many steps an epoch has, so that x can be in epochs. */
+  get inEpochs(): boolean {
+    return this.drawn.every(({ epochs, steps }) => epochs !== undefined && steps !== undefined);
+  }
+
+  /** Where the longest drawn run ends, on the x axis; undefined when that is not known. */
   get longest(): number | undefined {
-    const ends = this.shown.map(({ epochs, steps }) => (this.inEpochs ? epochs : steps));
+    const { inEpochs } = this;
+    const ends = this.drawn.map(({ epochs, steps }) => (inEpochs ? epochs : steps));
     const known = ends.filter((end) => end !== undefined);
     return known.length > 0 ? Math.max(...known) : undefined;
   }
