@@ -11,3 +11,20 @@ export function onInterrupt(stop: (nth: number) => void): { dispose: () => void 
   process.on('SIGINT', listener).on('SIGTERM', listener);
   return { dispose: () => void process.off('SIGINT', listener).off('SIGTERM', listener) };
 }
+
+/**
+ * Takes it for no error when who reads the output has seen enough, as `head` has: what is followed stops as at Ctrl-C,
+ * and anything else ends by itself, unread.
+ */
+export function endWithReader(): void {
+  let gone = false;
+  const listener = (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    // Each further write fails too, and a second Ctrl-C would end at once.
+    if (!gone) process.emit('SIGINT');
+    gone = true;
+  };
+  // Both may go to the same reader.
+  process.stdout.on('error', listener);
+  process.stderr.on('error', listener);
+}

@@ -121,6 +121,19 @@ describe('sat run', { timeout: 30_000 }, () => {
     for (const pid of trainersOf(run!)) await until('the end of the trainer', () => identify(pid) === undefined);
   });
 
+  it('stops the run gracefully when nobody reads its events any more', async () => {
+    const { child, told, ended } = start(['run', config, '--ndjson'], 'slow');
+    await until('the first metrics', () => told.stdout.includes('"metrics"'));
+    child.stdout.destroy();
+    const { code, stderr } = await ended;
+    expect({ code, stderr }).toEqual({
+      code: 130,
+      stderr: 'Stopping after this step; Ctrl-C again ends it at once.\n',
+    });
+    const [run] = await listRuns(runsFolder);
+    expect(run?.status).toBe('stopped');
+  });
+
   it('ends a deaf trainer at the second Ctrl-C', async () => {
     const { child, told, ended } = start(['run', config], 'slow,ignore-sigint');
     await until('the run', () => told.stderr.includes('sat-runs') && madeRuns().length > 0);
@@ -202,6 +215,12 @@ describe('where runs are kept', { timeout: 30_000 }, () => {
 });
 
 describe('sat list and sat show', { timeout: 30_000 }, () => {
+  it('take it for no error when nobody reads on', async () => {
+    const { child, ended } = start(['list']);
+    child.stdout.destroy();
+    expect(await ended).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
   it('say when there are no runs', async () => {
     const { code, stdout } = await sat('list');
     expect(code).toBe(0);

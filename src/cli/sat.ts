@@ -4,6 +4,7 @@ import { messageOf } from '../protocol/errors';
 import { exitCodes } from '../protocol/run';
 import { dataCommand } from './data';
 import { evaluateCommand } from './evaluateCommand';
+import { endWithReader } from './interrupts';
 import { print, UsageError } from './output';
 import './context';
 import { presetsCommand } from './presets';
@@ -41,6 +42,7 @@ function program(): Command {
   return sat;
 }
 
+endWithReader();
 program()
   .parseAsync()
   .catch((error: unknown) => {
