@@ -292,7 +292,11 @@ function offerUndo(name: string, restore: () => Promise<void>): void {
   const undo = vscode.l10n.t('Undo');
   // Not awaited: the message may stay for as long as it likes.
   void vscode.window.showInformationMessage(vscode.l10n.t('{0} is in the trash.', name), undo).then(async (choice) => {
-    if (choice === undo) await restore();
+    try {
+      if (choice === undo) await restore();
+    } catch (error) {
+      void vscode.window.showErrorMessage(messageOf(error));
+    }
   });
 }
 
