@@ -70,8 +70,9 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     createConfigFile: () => createConfigFile(),
     openPanel: () => panel.open(),
     openRun: (node, selection) => {
-      const nodes = Array.isArray(selection) && selection.length > 0 ? selection : [node, ...parts.view.selection];
-      // The row that was clicked is mostly also the one that is selected.
+      // VS Code passes a selection only where the row that was clicked is one of several. The palette names no row.
+      const named = node === undefined ? view.selection : [node];
+      const nodes = Array.isArray(selection) && selection.length > 0 ? selection : named;
       const runs = new Set(nodes.map(runOf).filter((run) => run !== undefined));
       panel.open(runs.size > 0 ? [...runs] : undefined);
     },
