@@ -44,7 +44,12 @@ export function bestWords(run: Run): string {
 /** Runs that belong together: of one sweep, else of one configuration file, else of one day. */
 export function groupOf(run: Run): { key: string; label: string } {
   const { record } = run;
-  if (record?.group) return { key: `group ${record.group} ${record.configFile ?? ''}`, label: record.group };
+  if (record?.group) {
+    const { group, configFile, settings } = record;
+    // The same file with other settings by hand is another sweep.
+    const key = `group ${JSON.stringify([group, configFile, settings])}`;
+    return { key, label: [group, ...settings].join(' · ') };
+  }
   if (record?.configFile) {
     return { key: `file ${record.configFile}`, label: record.configFile.split(/[\\/]/).at(-1) ?? record.configFile };
   }

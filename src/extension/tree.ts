@@ -178,14 +178,15 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
       item.description = ended === runs.length ? vscode.l10n.t('{0} runs', runs.length) : `${ended}/${runs.length}`;
       return item;
     }
-    // All of them count, those that the filter hides too.
-    const all = this.lab.runs.filter((run) => groupOf(run).key === key);
-    const { done, secondsLeft } = sweepProgress(all, size);
+    // One that this window works on knows its cells. Else all runs tell, those that the filter hides too.
+    const [active] = this.sweeps.runningOf(runs);
+    const ofGroup = () => this.lab.runs.filter((run) => groupOf(run).key === key);
+    const { done, total, secondsLeft } = active?.progress ?? sweepProgress(ofGroup(), size);
     const left = secondsLeft === undefined ? [] : [vscode.l10n.t('{0} left', formatDuration(secondsLeft))];
-    const count = done < size ? `${done}/${size}` : vscode.l10n.t('{0} runs', runs.length);
+    const count = done < total ? `${done}/${total}` : vscode.l10n.t('{0} runs', runs.length);
     item.description = [count, ...left].join(' · ');
-    if (this.sweeps.runningOf(runs).length > 0) item.contextValue = 'sweep.running';
-    else item.contextValue = done < size ? 'sweep.unfinished' : 'sweep.completed';
+    if (active) item.contextValue = 'sweep.running';
+    else item.contextValue = done < total ? 'sweep.unfinished' : 'sweep.completed';
     return item;
   }
 

@@ -31,6 +31,21 @@ describe('how far a sweep is', () => {
     expect(sweepProgress(runs, 3)).toEqual({ done: 1, total: 3, secondsLeft: undefined });
   });
 
+  it('counts the newest run of each cell, and no more cells than there are', () => {
+    // The file was edited after "a" and "b", and its two cells are now "c" and one that has not begun.
+    const edited = [run('c', 'running', 50, 20), run('b', 'completed', 10), run('a', 'completed', 10)];
+    expect(sweepProgress(edited, 2).done).toBe(1);
+    // What "a" was made from has changed, so that it runs anew.
+    expect(sweepProgress([run('a', 'running', 50, 20), run('a', 'completed', 10)], 1).done).toBe(0);
+  });
+
+  it('waits for no cell that failed, unless it is to be run anew', () => {
+    const failed = ['c', 'd', 'e', 'f'].map((id) => run(id, 'failed', 10));
+    const runs = [run('b', 'running', 10, 5), ...failed, run('a', 'completed', 10)];
+    expect(sweepProgress(runs, 6).secondsLeft).toBe(5);
+    expect(sweepProgress(runs, 6, 4).secondsLeft).toBe(5 + 4 * 10);
+  });
+
   it('has no estimate before the first step, nor when nothing runs', () => {
     expect(sweepProgress([run('a', 'running')], 3).secondsLeft).toBeUndefined();
     expect(sweepProgress([run('a', 'completed', 10)], 3).secondsLeft).toBeUndefined();

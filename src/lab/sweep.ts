@@ -116,7 +116,7 @@ export class Sweep {
 
   get progress(): SweepProgress {
     const runs = this.cells.flatMap(({ run, state }) => (run && state !== 'waiting' ? [run] : []));
-    return sweepProgress(runs, this.cells.length);
+    return sweepProgress(runs, this.cells.length, this.waiting.length);
   }
 
   private async fill(cell: SweepCell, more: OfAllCells, onChange: () => void): Promise<void> {
@@ -198,15 +198,23 @@ export interface SweepProgress {
 type Seen = Pick<Run, 'id' | 'record' | 'status' | 'duration' | 'progress'>;
 
 /**
- * How far a sweep is, judged by its runs alone.
- * @param runs all runs of it, of which several may have been made for one cell
+ * How far a sweep is, judged by its runs alone. A file that was edited may have left more cells than there are now: the
+ * newest count.
+ * @param runs all runs of it, newest first, of which several may have been made for one cell
  * @param total number of cells
+ * @param waiting how many are still to be begun, where that is known; else a failed one is taken for tried in vain
  */
-export function sweepProgress(runs: readonly Seen[], total: number): SweepProgress {
-  const cellOf = (run: Seen) => run.record?.cell ?? run.id;
-  const done = new Set(runs.filter(({ status }) => status === 'completed').map(cellOf)).size;
-  const running = runs.filter(({ status }) => status === 'running');
-  return { done, total, secondsLeft: secondsLeft(runs, running, total - done - running.length) };
+export function sweepProgress(runs: readonly Seen[], total: number, waiting?: number): SweepProgress {
+  const newest = new Map<string, Seen>();
+  for (const run of runs) {
+    const cell = run.record?.cell ?? run.id;
+    if (!newest.has(cell)) newest.set(cell, run);
+  }
+  const counted = [...newest.values()].slice(0, total);
+  const withStatus = (state: RunStatus) => counted.filter(({ status }) => status === state);
+  const [done, running, failed] = [withStatus('completed').length, withStatus('running'), withStatus('failed').length];
+  const left = secondsLeft(counted, running, waiting ?? total - done - running.length - failed);
+  return { done, total, secondsLeft: left };
 }
 
 function secondsLeft(runs: readonly Seen[], running: readonly Seen[], waiting: number): number | undefined {
@@ -216,7 +224,7 @@ function secondsLeft(runs: readonly Seen[], running: readonly Seen[], waiting: n
   if (running.length === 0 || durations.length === 0) return undefined;
   const mean = durations.reduce((sum, seconds) => sum + seconds, 0) / durations.length;
   const ofRunning = running.map((run) => run.progress.secondsLeft ?? mean);
-  const together = ofRunning.reduce((sum, seconds) => sum + seconds, 0) + Math.max(0, waiting) * mean;
+  const together = ofRunning.reduce((sum, seconds) => sum + seconds, 0) + waiting * mean;
   return Math.max(together / running.length, ...ofRunning);
 }
 
