@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { recordedConfig } from '../lab/config';
+import { layerAt, mergeConfig, type JsonObject } from '../lab/configMerge';
 import { formatDuration, formatMetric } from '../lab/format';
 import { distinguishingLabels, methodLabel } from '../lab/labels';
 import type { Run } from '../lab/run';
+import { seedPaths } from '../lab/sweepTable';
 import type { RunView } from '../protocol/panel';
 import { methodForModel } from '../protocol/widthAdjustment';
 
@@ -88,7 +90,7 @@ export function labelsFor(runs: readonly Run[], shown: readonly Run[]): RunLabel
 
 /** What the panel shows of a run. */
 export function viewOf(run: Run, { inGroup, amongShown }: RunLabels): RunView {
-  const config: Record<string, unknown> = run.record?.config ?? {};
+  const config: JsonObject = run.record?.config ?? {};
   const parsed = run.record && recordedConfig(run.record);
   const method = parsed && methodForModel(parsed.method, parsed.model);
   const { epochs, steps } = run.progress;
@@ -110,6 +112,8 @@ export function viewOf(run: Run, { inGroup, amongShown }: RunLabels): RunView {
   };
 }
 
-function variantOf({ seed: _seed, name: _name, notes: _notes, tags: _tags, ...rest }: Record<string, unknown>): string {
+function variantOf({ name: _name, notes: _notes, tags: _tags, ...config }: JsonObject): string {
+  // A layer's null removes.
+  const rest = [...seedPaths].reduce((what, path) => mergeConfig(what, layerAt(path, null)), config);
   return createHash('sha256').update(JSON.stringify(rest)).digest('hex').slice(0, 16);
 }

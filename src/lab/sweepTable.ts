@@ -71,7 +71,7 @@ const families: readonly { prefix: string; columns: (rest: string, metric: strin
 ];
 
 /** Paths that repeat an experiment rather than change it. */
-const seedPaths = new Set(['seed', 'data.noise.seed']);
+export const seedPaths: ReadonlySet<string> = new Set(['seed', 'data.noise.seed']);
 
 /** A sweep's results: one row for each combination of the settings that differ, over the seeds. */
 export function sweepTable(cells: readonly Pick<SweepCell, 'settings' | 'run' | 'state'>[]): SweepTable {
