@@ -12,7 +12,7 @@ import zoom from 'chartjs-plugin-zoom';
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, query } from 'lit/decorators.js';
 import { dashOf, formatValue, labelsOf, lineStyle, type Family } from './families';
-import { meanOf, nearest, type XY } from './lines';
+import { commonLabel, meanOf, nearest, type XY } from './lines';
 import type { Store } from './store';
 import { methodColor, themeColor, withOpacity } from './theme';
 import type { RunView } from '../src/protocol/panel';
@@ -298,11 +298,13 @@ export class SatChart extends LitElement {
     return [...variants.values()].flatMap((runs) => {
       const [first] = runs;
       if (!first) return [];
-      const color = methodColor(first.method, methods);
+      const siblings = this.store.variantsOf(first.method);
+      const color = methodColor(first.method, methods, siblings.indexOf(first.variant));
       const traces = runs
         .map((run) => ({ run: run.key, label: run.short, points: this.store.trace(run, metric) }))
         .filter(({ points }) => points.length > 0);
       const mean = meanOf(traces);
+      const common = siblings.length > 1 ? commonLabel(traces.map(({ label }) => label)) : '';
       const manyMetrics = this.metrics.length > 1;
       const words = (label: string) => (manyMetrics ? `${label}, ${labels.get(metric) ?? metric}` : label);
       const base = {
@@ -338,7 +340,7 @@ export class SatChart extends LitElement {
           data: mean.mean,
           borderWidth: 2.5,
           runKey: '',
-          words: words(`${first.method}, mean of ${traces.length}`),
+          words: words(`${common || first.method}, mean of ${traces.length}`),
         },
         ...single,
         { ...band, data: mean.upper, fill: '+1' },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { meanOf, nearest } from './lines';
+import { commonLabel, meanOf, nearest } from './lines';
 
 const trace = (run: string, ...ys: number[]) => ({ run, points: ys.map((y, i) => ({ x: i + 1, y })) });
 
@@ -35,4 +35,13 @@ describe('the point nearest to the pointer', () => {
   ])('at %d has the value %i', (x, y) => expect(nearest(points, x)?.y).toBe(y));
 
   it('is none for a line without points', () => expect(nearest([], 1)).toBeUndefined());
+});
+
+describe('how the mean of several runs is called', () => {
+  it('is what their labels have in common', () => {
+    expect(commonLabel(['SAT · hidden 64 · seed 0', 'SAT · hidden 64 · seed 1'])).toBe('SAT · hidden 64');
+    expect(commonLabel(['SAT · hidden 64'])).toBe('SAT · hidden 64');
+    expect(commonLabel(['seed 0', 'seed 1'])).toBe('');
+    expect(commonLabel([])).toBe('');
+  });
 });

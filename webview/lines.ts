@@ -56,3 +56,9 @@ export function nearest(points: readonly XY[], x: number): XY | undefined {
   if (!before || !after) return after ?? before;
   return x - before.x < after.x - x ? before : after;
 }
+
+/** What all labels have in common: "SAT · hidden 64" of "SAT · hidden 64 · seed 0" and "SAT · hidden 64 · seed 1". */
+export function commonLabel(labels: readonly string[]): string {
+  const [first = [], ...others] = labels.map((label) => label.split(' · '));
+  return first.filter((part) => others.every((other) => other.includes(part))).join(' · ');
+}

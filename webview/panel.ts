@@ -166,6 +166,8 @@ export class SatPanel extends LitElement {
   private runRow(run: RunView): TemplateResult {
     const selected = this.store.selected.includes(run.key);
     const methods = [...new Set(this.store.runs.map(({ method }) => method))];
+    // A run that is not shown has its method's own colour.
+    const variant = selected ? this.store.variantsOf(run.method).indexOf(run.variant) : 0;
     const hoverX = this.hovered && this.viewOf(this.hovered.family).hoverX;
     const lit = hoverX !== undefined && this.hovered?.rowsAt(hoverX).some((row) => row.run === run.key);
     return html`<div class="run ${lit ? 'lit' : ''}" data-status=${run.status}>
@@ -174,7 +176,7 @@ export class SatPanel extends LitElement {
         .checked=${selected}
         @click=${(event: Event) => this.toggle(event, run, selected)}
       ></vscode-checkbox>
-      <span class="swatch" .style=${`background: ${methodColor(run.method, methods)}`}></span>
+      <span class="swatch" .style=${`background: ${methodColor(run.method, methods, variant)}`}></span>
       <span class="run-text" title=${[run.name, run.runtime].filter((part) => part !== '').join(', ')}>
         <span class="run-label">${run.label}</span>
         <span class="run-state"

@@ -47,3 +47,14 @@ describe('the x axis', () => {
     expect(store.longest).toBe(100);
   });
 });
+
+describe('the variants of a method', () => {
+  it('are those of shown runs, in the order of selection, so that one more leaves the others their shades', () => {
+    const [wide, narrow] = [view('wide', { variant: 'w' }), view('narrow', { variant: 'n' })];
+    const store = storeOf(wide, view('wide again', { variant: 'w' }), view('other', { method: 'ERM' }), narrow);
+    expect(store.variantsOf('SAT')).toEqual(['w', 'n']);
+    expect(store.variantsOf('ERM')).toEqual(['other']);
+    store.apply({ type: 'runs', runs: store.runs, selected: ['narrow'], reading: false });
+    expect(store.variantsOf('SAT')).toEqual(['n']);
+  });
+});

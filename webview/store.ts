@@ -46,6 +46,11 @@ export class Store {
       .filter((run): run is RunView => run !== undefined);
   }
 
+  /** What differs in more than seeds among the shown runs of a method, in the order of selection. */
+  variantsOf(method: string): string[] {
+    return [...new Set(this.shown.filter((run) => run.method === method).map(({ variant }) => variant))];
+  }
+
   /** All metrics of the shown runs. */
   get metrics(): string[] {
     return [...new Set(this.selected.flatMap((key) => [...(this.points.get(key)?.keys() ?? [])]))].sort();

@@ -19,12 +19,21 @@ const fixed = ['SAT', 'ERM'];
 /** These come before the others, which stand in the order of their names. */
 const first = ['TRADES+SAT', 'TRADES', 'Selective SAT'];
 
-/** The same method has the same colour in every chart. */
-export function methodColor(method: string, all: readonly string[]): string {
+/** How much of the text's colour is in a shade, in percent: it is legible on the background in every theme. */
+const shades = [0, 30, 55, 75];
+
+/**
+ * The same method has the same colour in every chart.
+ * @param variant which of several that are shown: each has a shade of that colour, the first the colour itself
+ */
+export function methodColor(method: string, all: readonly string[], variant = 0): string {
   const known = [...fixed, ...first.filter((name) => all.includes(name))];
   const order = [...known, ...all.filter((name) => !known.includes(name)).sort()];
   const index = Math.max(0, order.indexOf(method)) % methodColors.length;
-  return methodColors[index]?.() || themeColor('--vscode-foreground');
+  const text = themeColor('--vscode-foreground');
+  const color = methodColors[index]?.() || text;
+  const shade = shades[Math.max(0, variant) % shades.length] ?? 0;
+  return shade === 0 ? color : `color-mix(in srgb, ${text} ${shade}%, ${color})`;
 }
 
 /** A colour with an opacity in [0, 1]. */
