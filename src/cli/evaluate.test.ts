@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -207,6 +216,22 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: following });
     expect(stdout).toMatch(/epoch-9 .* 87\.\d\d %/);
     expect([begunOf('fab').length, started().length]).toEqual([1, 2]);
+  });
+
+  it('says so when what it follows is taken away', async () => {
+    const { ended } = start('slow', 'epoch-9', '--attack', 'apgd-dlr', '--json');
+    await until('the evaluation', () => begunOf('apgd-dlr').length === 1);
+    const [id = ''] = begunOf('apgd-dlr');
+    const folder = join(run(), 'evaluations', id);
+    await until('its start', () => existsSync(join(folder, 'process.json')));
+    renameSync(folder, join(place, id));
+    const { code, stdout } = await ended;
+    expect(code).toBe(1);
+    const failed = { checkpoint: expect.stringContaining('epoch-9') as string, attack: { name: 'apgd-dlr' } };
+    expect(JSON.parse(stdout)).toMatchObject({
+      evaluations: [],
+      failed: [{ ...failed, status: 'failed', reason: `${folder} was moved or deleted` }],
+    });
   });
 
   it('says above the results what they are', async () => {

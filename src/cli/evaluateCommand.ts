@@ -176,7 +176,8 @@ function described({ id, folder, record }: Evaluation) {
 }
 
 function describedFailure({ checkpoint, attack, reason, evaluation }: Failure) {
-  return { ...(evaluation ? described(evaluation) : { checkpoint, attack }), status: 'failed', reason };
+  // Of one whose folder is gone there is no record.
+  return { checkpoint, attack, ...(evaluation ? described(evaluation) : {}), status: 'failed', reason };
 }
 
 /** What all results have in common stands in the head: the attack with its settings, where there is one alone. */
@@ -236,9 +237,11 @@ async function follow(evaluation: Evaluation, quiet: boolean, stop: { readonly a
     await sleep(100);
     await evaluation.refresh();
     progress?.update();
-  } while (evaluation.status === 'running' || evaluation.status === 'queued');
+  } while (evaluation.status === 'running');
   progress?.stop();
-  const { status, statusNote, checkpoint } = evaluation;
+  const { status, statusNote, checkpoint, folder } = evaluation;
+  // What was started says which process computes for as long as it is there.
+  if (status === 'queued') throw new Error(`${folder} was moved or deleted`);
   if (status === 'stopped') print.note(`${basename(checkpoint)}: stopped`);
   else if (status !== 'completed') throw new Error(statusNote ?? status);
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -15,14 +15,18 @@ import {
   type Evaluation,
   type EvaluationRequest,
 } from './evaluate';
+import { identify } from './processes';
 import { Run } from './run';
+import { trashRun } from './trash';
 
+let place: string;
 let run: string;
 beforeEach(() => {
-  run = mkdtempSync(join(tmpdir(), 'sat-evaluations-'));
-  mkdirSync(join(run, 'checkpoints'));
+  place = mkdtempSync(join(tmpdir(), 'sat-evaluations-'));
+  run = join(place, 'one');
+  mkdirSync(join(run, 'checkpoints'), { recursive: true });
 });
-afterEach(() => rmSync(run, { recursive: true, force: true }));
+afterEach(() => rmSync(place, { recursive: true, force: true }));
 
 /** @param weight what tells it from others of its step */
 function checkpoint(name: string, step = 120, weight = 0): string {
@@ -164,6 +168,19 @@ describe('an evaluation', () => {
     // Complete: it is the answer, whatever computed it.
     await recorded(begun, { counts });
     expect((await ask({ runtime: 'tensorflow' })).id).toBe(begun.id);
+  });
+
+  it('keeps its run from being deleted while it runs', async () => {
+    const begun = await prepareEvaluation({ checkpoint: checkpoint('best'), attack: pgd20() });
+    const computing = JSON.stringify({ ...identify(process.pid), byte: 0 });
+    writeFileSync(join(begun.folder, 'process.json'), computing);
+    const words = `one is being evaluated (${begun.id}). Stop that before you delete it.`;
+    await expect(trashRun(new Run(run))).rejects.toThrow(words);
+    expect(existsSync(run)).toBe(true);
+    const end = { event: 'end', status: 'stopped' } as const;
+    writeFileSync(join(begun.folder, 'events.ndjson'), formatEvent(end));
+    await trashRun(new Run(run));
+    expect(existsSync(run)).toBe(false);
   });
 
   it('of a file that is no checkpoint is refused in words', async () => {

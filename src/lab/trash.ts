@@ -5,7 +5,10 @@ import { holdRun, refuseWhileAlive } from './launch';
 import type { Run } from './run';
 import { runsFolderOf, trashName, uniqueId } from './store';
 
-/** Moves a run to the trash beside the other runs, from which it can be restored. @throws Error while it runs */
+/**
+ * Moves a run to the trash beside the other runs, from which it can be restored.
+ * @throws Error in words while it runs, or one of its checkpoints is being evaluated
+ */
 export async function trashRun(run: Run): Promise<void> {
   await run.refresh();
   refuseWhileAlive(run, 'delete');
@@ -15,6 +18,7 @@ export async function trashRun(run: Run): Promise<void> {
     // It may have been resumed between the first look and the lock.
     await run.refresh();
     refuseWhileAlive(run, 'delete');
+    refuseWhileEvaluated(run);
     const trash = join(runsFolderOf(run), trashName);
     await mkdir(trash, { recursive: true });
     await rename(folder, join(trash, run.id));
@@ -22,6 +26,13 @@ export async function trashRun(run: Run): Promise<void> {
   } finally {
     await release(folder);
   }
+}
+
+/** What computes would lose its folder, and go on where nobody sees it. */
+function refuseWhileEvaluated({ name, evaluations }: Run): void {
+  const running = evaluations.filter(({ status }) => status === 'running').map(({ id }) => id);
+  if (running.length === 0) return;
+  throw new Error(`${name} is being evaluated (${running.join(', ')}). Stop that before you delete it.`);
 }
 
 /**
