@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { until } from '../../test/faults/programs';
 import { formatEvent } from '../protocol/events';
 import { encodeSafetensors, type Tensor } from '../formats/safetensors';
 import { attackSchema } from '../protocol/attacks';
@@ -12,11 +13,14 @@ import {
   ofPresentFiles,
   prepareEvaluation,
   shareInterval,
+  startEvaluation,
   type Evaluation,
   type EvaluationRequest,
 } from './evaluate';
+import type { Tools } from './launch';
 import { identify } from './processes';
 import { Run } from './run';
+import { RuntimeGoneError } from './runtimePin';
 import { trashRun } from './trash';
 
 let place: string;
@@ -26,7 +30,10 @@ beforeEach(() => {
   run = join(place, 'one');
   mkdirSync(join(run, 'checkpoints'), { recursive: true });
 });
-afterEach(() => rmSync(place, { recursive: true, force: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(place, { recursive: true, force: true });
+});
 
 /** @param weight what tells it from others of its step */
 function checkpoint(name: string, step = 120, weight = 0): string {
@@ -43,6 +50,31 @@ async function recorded(evaluation: Evaluation, changes: Partial<EvaluationRecor
   await evaluation.refresh();
   return evaluation;
 }
+
+/** A trainer that notes its pid in the evaluation's folder, and does nothing else. @param milliseconds how long it lives */
+function idleTrainer(milliseconds: number): Tools {
+  const note = "require('node:fs').appendFileSync(process.argv[3] + '/trainers', process.pid + '\\n');";
+  writeFileSync(join(place, 'trainer.js'), `${note} setTimeout(() => {}, ${milliseconds});`);
+  return { node: process.execPath, dist: place, version: 'test' };
+}
+
+/** What an installed TensorFlow leaves in the folder of all of them. */
+function pretendTensorFlow(folder: string): void {
+  const smoke = { device: 'GPU:0' };
+  const about = {
+    tensorflow: '2.18.0',
+    binding: '4.22.0',
+    source: { kind: 'package' },
+    cuda: true,
+    sizeBytes: 1,
+    smoke,
+  };
+  const record = { version: 1, ...about, platform: 'linux', arch: 'x64', created: '2026-01-01T00:00:00Z' };
+  mkdirSync(join(folder, 'one'), { recursive: true });
+  writeFileSync(join(folder, 'one', 'runtime.json'), JSON.stringify(record));
+  writeFileSync(join(folder, 'current.json'), JSON.stringify({ id: 'one' }));
+}
+
 const counts = { total: 100, correct: 90, robust: 50 };
 
 const pgd20 = (epsilon = 0.031) => attackSchema.parse({ name: 'pgd20', epsilon });
@@ -153,7 +185,6 @@ describe('an evaluation', () => {
     expect((await ask({})).id).toBe(begun.id);
     const same = await ask({ runtime: 'wasm', device: 'cpu' });
     expect(same.id).toBe(begun.id);
-    expect((await ask({})).record).toMatchObject({ runtime: 'wasm', device: 'cpu' });
     const other = await ask({ runtime: 'tensorflow' });
     expect(other.id).not.toBe(begun.id);
     expect(other.record).toMatchObject({ runtime: 'tensorflow' });
@@ -168,6 +199,42 @@ describe('an evaluation', () => {
     // Complete: it is the answer, whatever computed it.
     await recorded(begun, { counts });
     expect((await ask({ runtime: 'tensorflow' })).id).toBe(begun.id);
+  });
+
+  it('that has begun goes on with what began it, or not at all', { timeout: 30_000 }, async () => {
+    const runtimes = join(place, 'runtimes');
+    vi.stubEnv('SAT_RUNTIMES', runtimes);
+    const tools = idleTrainer(0);
+    /** @returns what is to compute it, once it was started and is gone */
+    const goOn = async (evaluation: Evaluation, { begun = true, ...start }) => {
+      appendFileSync(join(evaluation.folder, 'events.ndjson'), formatEvent({ event: 'start', ...start }));
+      if (begun) writeFileSync(join(evaluation.folder, 'samples.csv'), '');
+      await startEvaluation(evaluation, tools);
+      await until('its end', async () => {
+        await evaluation.refresh();
+        return evaluation.status === 'lost';
+      });
+      return evaluation.record;
+    };
+    const ask = (epsilon: number) => prepareEvaluation({ checkpoint: checkpoint('best'), attack: pgd20(epsilon) });
+    const one = await ask(0.1);
+    const embedded = { runtime: 'wasm', device: 'cpu' };
+    // It has computed nothing yet, or by what this version does not know.
+    for (const start of [
+      { ...embedded, begun: false },
+      { runtime: 'abacus', device: 'cpu' },
+    ]) {
+      expect(await goOn(one, start)).toMatchObject({ runtime: 'auto', device: 'auto' });
+    }
+    expect(await goOn(one, embedded)).toMatchObject(embedded);
+    const other = await ask(0.2);
+    const start = { runtime: 'tensorflow', device: 'GPU:0' };
+    const error: unknown = await goOn(other, start).catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(RuntimeGoneError);
+    expect(String(error)).toMatch(`${other.id} was begun by TensorFlow, which is not installed here.`);
+    expect(existsSync(join(other.folder, 'process.json'))).toBe(false);
+    pretendTensorFlow(join(runtimes, 'tensorflow'));
+    expect(await goOn(other, start)).toMatchObject({ runtime: 'tensorflow', device: 'gpu' });
   });
 
   it('keeps its run from being deleted while it runs', async () => {

@@ -20,10 +20,13 @@ import {
 } from '../protocol/evaluation';
 import { documentVersion } from '../protocol/config';
 import type { StartEvent } from '../protocol/events';
-import { processSchema, type RunStatus } from '../protocol/run';
+import { installedRuntimesFolder } from '../protocol/installedRuntime';
+import { processSchema, type Pin, type RunStatus } from '../protocol/run';
 import type { Tools } from './launch';
 import { MetricsReader } from './metricsReader';
 import { identify, isAlive } from './processes';
+import { readInstalled } from './runtimeInstall/installed';
+import { pinOf, RuntimeGoneError } from './runtimePin';
 import { deriveStatus } from './status';
 
 /** What somebody wants to know of a checkpoint. */
@@ -238,7 +241,8 @@ export async function prepareEvaluation(request: EvaluationRequest): Promise<Eva
     same.findLast(isSettled) ??
     same.findLast((evaluation) => !hasSamples(evaluation) || computesAs(evaluation, record));
   if (there) {
-    if (!isSettled(there)) await askAgain(there, record);
+    // One that has begun stays with what began it.
+    if (!isSettled(there) && !hasSamples(there)) await computeBy(there, record);
     return there;
   }
   const parent = join(ownerOf(request.checkpoint), evaluationsFolder);
@@ -283,17 +287,28 @@ function computesAs({ start }: Evaluation, asked: EvaluationRecord): boolean {
   return byRuntime && (asked.device === 'auto' || /cpu/i.test(start?.device ?? '') === (asked.device === 'cpu'));
 }
 
-/** Lets an evaluation be computed by what is asked for now; one that has begun stays with what began it. */
-async function askAgain(evaluation: Evaluation, asked: EvaluationRecord): Promise<void> {
+/** Lets an evaluation be computed by something else than its record says. */
+async function computeBy(evaluation: Evaluation, { runtime, device }: Pin): Promise<void> {
   const { record, folder } = evaluation;
-  if (!record) return;
-  const begun = hasSamples(evaluation);
-  const runtime = begun && asked.runtime === 'auto' ? record.runtime : asked.runtime;
-  const device = begun && asked.device === 'auto' ? record.device : asked.device;
-  if (runtime === record.runtime && device === record.device) return;
+  if (!record || (runtime === record.runtime && device === record.device)) return;
   const changed = JSON.stringify({ ...record, runtime, device }, null, 2) + '\n';
   await writeAtomic(join(folder, evaluationFiles.record), changed);
   await evaluation.refresh();
+}
+
+/**
+ * Keeps an evaluation that has begun with what began it: else its numbers would be of both.
+ * @throws RuntimeGoneError when that is not installed
+ */
+async function pinBegun(evaluation: Evaluation): Promise<void> {
+  const pin = hasSamples(evaluation) ? pinOf(evaluation.start) : null;
+  if (!pin) return;
+  if (pin.runtime === 'tensorflow' && !(await readInstalled(installedRuntimesFolder()))) {
+    throw new RuntimeGoneError(
+      `The evaluation ${evaluation.id} was begun by TensorFlow, which is not installed here. Run "sat runtime install", or begin anew with another runtime: sat evaluate … --runtime wasm.`,
+    );
+  }
+  await computeBy(evaluation, pin);
 }
 
 /** Whether an evaluation looks at the images that a limit means: one that the set does not reach means all. */
@@ -351,12 +366,13 @@ function ownerOf(checkpoint: string): string {
 
 /**
  * Starts an evaluation, or goes on with one that was interrupted, in a process that outlives this one.
- * @throws Error in words when it runs already
+ * @throws RuntimeGoneError when what began it is not installed, Error in words when it runs already
  */
 export async function startEvaluation(evaluation: Evaluation, { node, dist }: Tools): Promise<void> {
   await evaluation.refresh();
   const running = await evaluation.process();
   if (running && isAlive(running)) throw new Error(`The evaluation ${evaluation.id} is running already.`);
+  await pinBegun(evaluation);
   await rm(join(evaluation.folder, evaluationFiles.stopRequest), { force: true });
   const [out, log] = [evaluationFiles.events, evaluationFiles.log].map((file) =>
     openSync(join(evaluation.folder, file), 'a'),
