@@ -218,6 +218,16 @@ describe('sat evaluate', { timeout: 60_000 }, () => {
     expect([begunOf('fab').length, started().length]).toEqual([1, 2]);
   });
 
+  it('lets several that ask for the same at once have one evaluation', async () => {
+    const calls = Array.from({ length: 4 }, () => start('slow', 'epoch-9', '--attack', 'multi-targeted').ended);
+    const ended = await Promise.all(calls);
+    expect(ended.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+    expect(new Set(ended.map(({ stdout }) => stdout)).size).toBe(1);
+    const [id = '', ...more] = begunOf('multi-targeted');
+    expect(more).toEqual([]);
+    expect(readText(join(run(), 'evaluations', id, 'events.ndjson')).match(/"start"/g)).toHaveLength(1);
+  });
+
   it('says so when what it follows is taken away', async () => {
     const { ended } = start('slow', 'epoch-9', '--attack', 'apgd-dlr', '--json');
     await until('the evaluation', () => begunOf('apgd-dlr').length === 1);

@@ -228,9 +228,9 @@ function percent(share: number): string {
  * @throws Error in words when it fails
  */
 async function follow(evaluation: Evaluation, quiet: boolean, stop: { readonly asked: boolean }): Promise<void> {
-  // Whoever started it may be gone, with the terminal.
-  if (evaluation.status === 'running') print.note(`${basename(evaluation.checkpoint)}: runs already, and is followed`);
-  else await startEvaluation(evaluation, tools);
+  // Whoever started it may be gone, with the terminal, or be another call that asked for it at the same time.
+  const there = evaluation.status === 'running' || !(await startEvaluation(evaluation, tools));
+  if (there) print.note(`${basename(evaluation.checkpoint)}: runs already, and is followed`);
   const progress = quiet ? undefined : showProgress(evaluation);
   do {
     if (stop.asked) await stopEvaluation(evaluation);

@@ -1,8 +1,8 @@
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { until } from '../../test/faults/programs';
+import { readText, until } from '../../test/faults/programs';
 import { formatEvent } from '../protocol/events';
 import { encodeSafetensors, type Tensor } from '../formats/safetensors';
 import { attackSchema } from '../protocol/attacks';
@@ -10,6 +10,7 @@ import type { EvaluationRecord } from '../protocol/evaluation';
 import {
   checkpointsOf,
   evaluationsBeside,
+  holdEvaluations,
   ofPresentFiles,
   prepareEvaluation,
   shareInterval,
@@ -21,7 +22,7 @@ import type { Tools } from './launch';
 import { identify } from './processes';
 import { Run } from './run';
 import { RuntimeGoneError } from './runtimePin';
-import { trashRun } from './trash';
+import { restoreRun, trashRun } from './trash';
 
 let place: string;
 let run: string;
@@ -237,17 +238,49 @@ describe('an evaluation', () => {
     expect(await goOn(other, start)).toMatchObject({ runtime: 'tensorflow', device: 'gpu' });
   });
 
+  it('is one, and has one trainer, also when several ask for it at once', { timeout: 30_000 }, async () => {
+    const file = checkpoint('best');
+    const tools = idleTrainer(2000);
+    const asked = await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const evaluation = await prepareEvaluation({ checkpoint: file, attack: pgd20() });
+        return { evaluation, started: await startEvaluation(evaluation, tools) };
+      }),
+    );
+    const folders = new Set(asked.map(({ evaluation }) => evaluation.folder));
+    const [folder = '', ...more] = folders;
+    expect(more).toEqual([]);
+    await until('the end of its trainer', async () => (await evaluationsBeside(file))[0]?.status === 'lost');
+    expect(readText(join(folder, 'trainers'))).toMatch(/^\d+\n$/);
+    expect(readdirSync(join(run, 'evaluations'))).toEqual([basename(folder)]);
+    // The others know that it runs.
+    const others = asked.filter(({ started }) => !started).map(({ evaluation }) => evaluation.status);
+    expect(others).toEqual(['running', 'running', 'running']);
+  });
+
   it('keeps its run from being deleted while it runs', async () => {
     const begun = await prepareEvaluation({ checkpoint: checkpoint('best'), attack: pgd20() });
     const computing = JSON.stringify({ ...identify(process.pid), byte: 0 });
     writeFileSync(join(begun.folder, 'process.json'), computing);
     const words = `one is being evaluated (${begun.id}). Stop that before you delete it.`;
     await expect(trashRun(new Run(run))).rejects.toThrow(words);
+    // Also when its start is only under way.
+    rmSync(join(begun.folder, 'process.json'));
+    const release = await holdEvaluations(run);
+    const deleted = expect(trashRun(new Run(run))).rejects.toThrow(words);
+    await until('the lock of the run', () => existsSync(join(run, '.resuming')));
+    writeFileSync(join(begun.folder, 'process.json'), computing);
+    await release(run);
+    await deleted;
     expect(existsSync(run)).toBe(true);
     const end = { event: 'end', status: 'stopped' } as const;
     writeFileSync(join(begun.folder, 'events.ndjson'), formatEvent(end));
     await trashRun(new Run(run));
     expect(existsSync(run)).toBe(false);
+    // What kept others away has not moved with it.
+    await restoreRun(place, 'one');
+    await prepareEvaluation({ checkpoint: begun.checkpoint, attack: pgd20(0.1) });
+    expect(await evaluationsBeside(begun.checkpoint)).toHaveLength(2);
   });
 
   it('of a file that is no checkpoint is refused in words', async () => {

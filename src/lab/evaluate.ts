@@ -4,6 +4,7 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:f
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, relative, sep } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { writeAtomic } from '../formats/atomicFile';
@@ -22,6 +23,7 @@ import { documentVersion } from '../protocol/config';
 import type { StartEvent } from '../protocol/events';
 import { installedRuntimesFolder } from '../protocol/installedRuntime';
 import { processSchema, type Pin, type RunStatus } from '../protocol/run';
+import { takeClaim } from './claim';
 import type { Tools } from './launch';
 import { MetricsReader } from './metricsReader';
 import { identify, isAlive } from './processes';
@@ -75,9 +77,14 @@ export class Evaluation {
     return basename(this.folder);
   }
 
+  /** The folder that holds `evaluations`: a run's, as a rule. */
+  get owner(): string {
+    return join(this.folder, '..', '..');
+  }
+
   /** Absolute path of what is evaluated. */
   get checkpoint(): string {
-    return join(this.folder, '..', '..', this.record?.checkpoint ?? '');
+    return join(this.owner, this.record?.checkpoint ?? '');
   }
 
   /** How far it is, in steps of equal cost, and seconds left at the present speed. */
@@ -228,6 +235,46 @@ export function ofSameImages(a: EvaluationRecord, b: EvaluationRecord): boolean 
   return a.counts?.total === b.counts?.total && isDeepStrictEqual(a.data, b.data);
 }
 
+/** Says who is making, starting or deleting evaluations; lies among them. */
+const claimName = '.claim.json';
+
+/** How long another process may take for that, in milliseconds. */
+const claimDeadline = 60_000;
+const pollMilliseconds = 50;
+
+/**
+ * Keeps others from making, starting or deleting evaluations of one owner, once whoever does is through: two requests at
+ * once must not become two evaluations, two starts not two trainers, and no trainer may lose its folder.
+ * @param owner the folder that holds `evaluations`
+ * @returns what lets others again, wherever that folder is by then
+ * @throws Error in words when the folder goes away, or another process takes longer than a start does
+ */
+export async function holdEvaluations(owner: string): Promise<(owner: string) => Promise<void>> {
+  const claimOf = (folder: string) => join(folder, evaluationsFolder, claimName);
+  const deadline = Date.now() + claimDeadline;
+  // A claim would make the folder anew.
+  while (existsSync(join(owner, evaluationsFolder))) {
+    const by = await takeClaim(claimOf(owner), {});
+    if (!by) return (folder) => rm(claimOf(folder), { force: true });
+    if (Date.now() > deadline) {
+      throw new Error(
+        `Process ${by.pid} on ${by.host} is starting an evaluation in ${owner}. If that is not so, delete ${claimOf(owner)}.`,
+      );
+    }
+    await sleep(pollMilliseconds);
+  }
+  throw new Error(`${join(owner, evaluationsFolder)} was moved or deleted.`);
+}
+
+async function withEvaluations<T>(owner: string, action: () => Promise<T>): Promise<T> {
+  const release = await holdEvaluations(owner);
+  try {
+    return await action();
+  } finally {
+    await release(owner);
+  }
+}
+
 /**
  * The evaluation that answers a request: one that was made already, complete or not, else a new one, not yet started. One
  * that another runtime or device than the request names has begun is left alone: its numbers would be of both.
@@ -235,17 +282,30 @@ export function ofSameImages(a: EvaluationRecord, b: EvaluationRecord): boolean 
  */
 export async function prepareEvaluation(request: EvaluationRequest): Promise<Evaluation> {
   const record = await newRecord(request);
-  const known = await evaluationsBeside(request.checkpoint);
-  const same = known.filter((evaluation) => answers(evaluation, record));
-  const there =
-    same.findLast(isSettled) ??
-    same.findLast((evaluation) => !hasSamples(evaluation) || computesAs(evaluation, record));
-  if (there) {
+  const owner = ownerOf(request.checkpoint);
+  const beside = new Evaluations(join(owner, evaluationsFolder));
+  const known = async () => {
+    await beside.refresh();
+    return beside.all.filter((evaluation) => answers(evaluation, record));
+  };
+  // An answer that is there may lie where nothing can be written.
+  const answer = (await known()).findLast(isSettled);
+  if (answer) return answer;
+  await mkdir(beside.folder, { recursive: true });
+  return withEvaluations(owner, async () => {
+    const same = await known();
+    const there =
+      same.findLast(isSettled) ??
+      same.findLast((evaluation) => !hasSamples(evaluation) || computesAs(evaluation, record));
+    if (!there) return makeEvaluation(beside.folder, record);
     // One that has begun stays with what began it.
     if (!isSettled(there) && !hasSamples(there)) await computeBy(there, record);
     return there;
-  }
-  const parent = join(ownerOf(request.checkpoint), evaluationsFolder);
+  });
+}
+
+/** @param parent the folder of all evaluations beside one another */
+async function makeEvaluation(parent: string, record: EvaluationRecord): Promise<Evaluation> {
   const temporary = join(parent, `.new-${record.id}`);
   await mkdir(temporary, { recursive: true });
   await writeFile(join(temporary, evaluationFiles.record), JSON.stringify(record, null, 2) + '\n');
@@ -366,13 +426,24 @@ function ownerOf(checkpoint: string): string {
 
 /**
  * Starts an evaluation, or goes on with one that was interrupted, in a process that outlives this one.
- * @throws RuntimeGoneError when what began it is not installed, Error in words when it runs already
+ * @returns false when another process has started it meanwhile: it runs, or is complete
+ * @throws RuntimeGoneError when what began it is not installed, Error in words when it is gone or still ending
  */
-export async function startEvaluation(evaluation: Evaluation, { node, dist }: Tools): Promise<void> {
-  await evaluation.refresh();
-  const running = await evaluation.process();
-  if (running && isAlive(running)) throw new Error(`The evaluation ${evaluation.id} is running already.`);
-  await pinBegun(evaluation);
+export async function startEvaluation(evaluation: Evaluation, tools: Tools): Promise<boolean> {
+  return withEvaluations(evaluation.owner, async () => {
+    await evaluation.refresh();
+    const { id, record, status } = evaluation;
+    if (!record) throw new Error(`The evaluation ${id} was moved or deleted.`);
+    if (status === 'running' || status === 'completed') return false;
+    const last = await evaluation.process();
+    if (last && isAlive(last)) throw new Error(`The evaluation ${id} is still ending. Try again in a moment.`);
+    await pinBegun(evaluation);
+    await spawnTrainer(evaluation, tools);
+    return true;
+  });
+}
+
+async function spawnTrainer(evaluation: Evaluation, { node, dist }: Tools): Promise<void> {
   await rm(join(evaluation.folder, evaluationFiles.stopRequest), { force: true });
   const [out, log] = [evaluationFiles.events, evaluationFiles.log].map((file) =>
     openSync(join(evaluation.folder, file), 'a'),
@@ -410,11 +481,13 @@ const trashName = '.trash';
 
 /** @throws Error in words while it runs */
 export async function trashEvaluation(evaluation: Evaluation): Promise<void> {
-  const running = await evaluation.process();
-  if (running && isAlive(running)) throw new Error(`The evaluation ${evaluation.id} is running. Stop it first.`);
-  const trash = join(dirname(evaluation.folder), trashName);
-  await mkdir(trash, { recursive: true });
-  await rename(evaluation.folder, join(trash, evaluation.id));
+  await withEvaluations(evaluation.owner, async () => {
+    const running = await evaluation.process();
+    if (running && isAlive(running)) throw new Error(`The evaluation ${evaluation.id} is running. Stop it first.`);
+    const trash = join(dirname(evaluation.folder), trashName);
+    await mkdir(trash, { recursive: true });
+    await rename(evaluation.folder, join(trash, evaluation.id));
+  });
 }
 
 /** Takes an evaluation out of the trash, to where it was. */

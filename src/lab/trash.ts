@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { evaluationsFolder } from '../protocol/evaluation';
+import { holdEvaluations } from './evaluate';
 import { holdRun, refuseWhileAlive } from './launch';
 import type { Run } from './run';
 import { runsFolderOf, trashName, uniqueId } from './store';
@@ -12,10 +14,11 @@ import { runsFolderOf, trashName, uniqueId } from './store';
 export async function trashRun(run: Run): Promise<void> {
   await run.refresh();
   refuseWhileAlive(run, 'delete');
-  const release = await holdRun(run);
+  const releases = [await holdRun(run)];
   let folder = run.folder;
   try {
-    // It may have been resumed between the first look and the lock.
+    if (existsSync(join(folder, evaluationsFolder))) releases.push(await holdEvaluations(folder));
+    // It may have been resumed, or an evaluation started, between the first look and the locks.
     await run.refresh();
     refuseWhileAlive(run, 'delete');
     refuseWhileEvaluated(run);
@@ -24,7 +27,7 @@ export async function trashRun(run: Run): Promise<void> {
     await rename(folder, join(trash, run.id));
     folder = join(trash, run.id);
   } finally {
-    await release(folder);
+    for (const release of releases) await release(folder);
   }
 }
 
