@@ -383,9 +383,11 @@ function knownWords({ targets, attack, epsilon }: Answers, limit: number): strin
     }
   }
   const { evaluations } = target.run;
-  const measured = evaluations.findLast(({ record }) => record?.counts && record.attack.name === first.name)?.record;
-  if (!measured?.counts || measured.started === null || measured.ended === null || limit === 0) return [];
-  const each = (measured.ended - measured.started) / measured.counts.total;
+  const measured = evaluations.findLast(
+    ({ record, duration }) => record?.counts && record.attack.name === first.name && duration !== undefined,
+  );
+  if (!measured?.record?.counts || measured.duration === undefined || limit === 0) return [];
+  const each = measured.duration / measured.record.counts.total;
   const seconds = each * limit * targets.length * attacks.length;
   return [vscode.l10n.t('about {0}', formatDuration(seconds))];
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readText, until } from '../../test/faults/programs';
-import { formatEvent } from '../protocol/events';
+import { formatEvent, type RunEvent } from '../protocol/events';
 import { encodeSafetensors, type Tensor } from '../formats/safetensors';
 import { attackSchema } from '../protocol/attacks';
 import type { EvaluationRecord } from '../protocol/evaluation';
@@ -256,6 +256,26 @@ describe('an evaluation', () => {
     // The others know that it runs.
     const others = asked.filter(({ started }) => !started).map(({ evaluation }) => evaluation.status);
     expect(others).toEqual(['running', 'running', 'running']);
+  });
+
+  it('tells how long it takes, without the time for which it was stopped', async () => {
+    const evaluation = await prepareEvaluation({ checkpoint: checkpoint('best'), attack: pgd20() });
+    const tell = async (...events: RunEvent[]) => {
+      appendFileSync(join(evaluation.folder, 'events.ndjson'), events.map(formatEvent).join(''));
+      await evaluation.refresh();
+      return evaluation.duration;
+    };
+    const start = { event: 'start', steps: 1000 } as const;
+    const metrics = { event: 'metrics', values: {} } as const;
+    expect(await tell({ ...start, time: 1000 })).toBeUndefined();
+    expect(await tell({ ...metrics, step: 250, time: 1100 })).toBe(400);
+    const night = 14 * 3600;
+    await tell({ event: 'end', status: 'stopped', time: 1110 }, { ...start, fromStep: 250, time: night });
+    const ended = night + 300;
+    await recorded(evaluation, { started: 1000, ended, counts });
+    expect(
+      await tell({ ...metrics, step: 1000, time: ended }, { event: 'end', status: 'completed', time: ended }),
+    ).toBe(400);
   });
 
   it('keeps its run from being deleted while it runs', async () => {

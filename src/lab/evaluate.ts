@@ -93,6 +93,12 @@ export class Evaluation {
     return { batch: lastStep, batches: start?.steps, secondsLeft };
   }
 
+  /** Seconds that the whole of it takes at the speed since its last start; undefined where that is not known. */
+  get duration(): number | undefined {
+    const { start, secondsPerStep } = this.reader;
+    return start?.steps === undefined || secondsPerStep === undefined ? undefined : start.steps * secondsPerStep;
+  }
+
   /** How far it is, in [0, 1]. */
   get doneShare(): number {
     const { start, lastStep } = this.reader;
