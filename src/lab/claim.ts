@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, link, readFile, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import { processSchema, type ProcessIdentity } from '../protocol/run';
 import { identify, isAlive, isLocal } from './processes';
@@ -25,6 +26,20 @@ export async function takeClaim(file: string, content: object): Promise<ProcessI
     if (other) return other;
   }
   return undefined;
+}
+
+/** How long another process may hold what is waited for, in milliseconds: longer than a start takes. */
+const patience = 60_000;
+const pollMilliseconds = 50;
+
+/** Does {@link takeClaim} as soon as whoever has it is through. @returns who has had it for longer than a minute */
+export async function waitForClaim(file: string, content: object): Promise<ProcessIdentity | undefined> {
+  const deadline = Date.now() + patience;
+  for (;;) {
+    const by = await takeClaim(file, content);
+    if (!by || Date.now() > deadline) return by;
+    await sleep(pollMilliseconds);
+  }
 }
 
 const readText = (file: string) => readFile(file, 'utf8').catch(() => undefined);

@@ -4,7 +4,6 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:f
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { writeAtomic } from '../formats/atomicFile';
@@ -23,7 +22,7 @@ import { documentVersion } from '../protocol/config';
 import type { StartEvent } from '../protocol/events';
 import { installedRuntimesFolder } from '../protocol/installedRuntime';
 import { processSchema, type Pin, type RunStatus } from '../protocol/run';
-import { takeClaim } from './claim';
+import { waitForClaim } from './claim';
 import type { Tools } from './launch';
 import { MetricsReader } from './metricsReader';
 import { identify, isAlive } from './processes';
@@ -244,32 +243,24 @@ export function ofSameImages(a: EvaluationRecord, b: EvaluationRecord): boolean 
 /** Says who is making, starting or deleting evaluations; lies among them. */
 const claimName = '.claim.json';
 
-/** How long another process may take for that, in milliseconds. */
-const claimDeadline = 60_000;
-const pollMilliseconds = 50;
-
 /**
  * Keeps others from making, starting or deleting evaluations of one owner, once whoever does is through: two requests at
  * once must not become two evaluations, two starts not two trainers, and no trainer may lose its folder.
  * @param owner the folder that holds `evaluations`
  * @returns what lets others again, wherever that folder is by then
- * @throws Error in words when the folder goes away, or another process takes longer than a start does
+ * @throws Error in words when there is no such folder, or another process takes longer than a start does
  */
 export async function holdEvaluations(owner: string): Promise<(owner: string) => Promise<void>> {
   const claimOf = (folder: string) => join(folder, evaluationsFolder, claimName);
-  const deadline = Date.now() + claimDeadline;
-  // A claim would make the folder anew.
-  while (existsSync(join(owner, evaluationsFolder))) {
-    const by = await takeClaim(claimOf(owner), {});
-    if (!by) return (folder) => rm(claimOf(folder), { force: true });
-    if (Date.now() > deadline) {
-      throw new Error(
-        `Process ${by.pid} on ${by.host} is starting an evaluation in ${owner}. If that is not so, delete ${claimOf(owner)}.`,
-      );
-    }
-    await sleep(pollMilliseconds);
+  const folder = join(owner, evaluationsFolder);
+  if (!existsSync(folder)) throw new Error(`${folder} was moved or deleted.`);
+  const by = await waitForClaim(claimOf(owner), {});
+  if (by) {
+    throw new Error(
+      `Process ${by.pid} on ${by.host} is starting an evaluation in ${owner}. If that is not so, delete ${claimOf(owner)}.`,
+    );
   }
-  throw new Error(`${join(owner, evaluationsFolder)} was moved or deleted.`);
+  return (now) => rm(claimOf(now), { force: true });
 }
 
 async function withEvaluations<T>(owner: string, action: () => Promise<T>): Promise<T> {

@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { writeAtomic } from '../formats/atomicFile';
 import { documentVersion } from '../protocol/config';
-import type { ProcessIdentity } from '../protocol/run';
 import { sweepRecordSchema, type SweepRecord } from '../protocol/sweep';
-import { takeClaim } from './claim';
+import { takeClaim, waitForClaim } from './claim';
 import { isAlive, isLocal } from './processes';
 import { ensureRunsFolder } from './runsFolder';
 
@@ -23,7 +21,8 @@ export type SweepCall = Pick<SweepRecord, 'group' | 'config' | 'settings' | 'job
 export async function claimSweep(runsFolder: string, call: SweepCall): Promise<(finished: boolean) => Promise<void>> {
   await ensureRunsFolder(runsFolder);
   const file = sweepFile(runsFolder, call);
-  const by = await claim(file, recordOf(call));
+  await mkdir(dirname(file), { recursive: true });
+  const by = await takeClaim(file, recordOf(call));
   if (by && !isLocal(by)) {
     throw new Error(`${by.host} works on this sweep. Stop it there; if that machine is gone, delete ${file}.`);
   }
@@ -31,27 +30,16 @@ export async function claimSweep(runsFolder: string, call: SweepCall): Promise<(
   return (finished) => (finished ? rm(file, { force: true }) : giveUp(file, call));
 }
 
-async function claim(file: string, content: object): Promise<ProcessIdentity | undefined> {
-  await mkdir(dirname(file), { recursive: true });
-  return takeClaim(file, content);
-}
-
-/** How long another process may take to start a run, in milliseconds. */
-const startDeadline = 60_000;
-const pollMilliseconds = 100;
-
 /**
  * Looks for the run of a cell, or starts it, while no other process does the same.
  * @throws Error in words when another one does for longer than a start takes
  */
 export async function withCell<T>(runsFolder: string, cell: string, action: () => Promise<T>): Promise<T> {
   const file = join(runsFolder, folderName, `cell-${cell}.json`);
-  const deadline = Date.now() + startDeadline;
-  for (let by = await claim(file, { cell }); by; by = await claim(file, { cell })) {
-    if (Date.now() > deadline) {
-      throw new Error(`Process ${by.pid} on ${by.host} is starting this very run. If that is not so, delete ${file}.`);
-    }
-    await sleep(pollMilliseconds);
+  await mkdir(dirname(file), { recursive: true });
+  const by = await waitForClaim(file, { cell });
+  if (by) {
+    throw new Error(`Process ${by.pid} on ${by.host} is starting this very run. If that is not so, delete ${file}.`);
   }
   try {
     return await action();
@@ -63,7 +51,7 @@ export async function withCell<T>(runsFolder: string, cell: string, action: () =
 /** Notes that nobody is to work on an interrupted sweep for now. One that another process has taken up is left to it. */
 export async function leaveSweep(runsFolder: string, call: SweepCall): Promise<void> {
   const file = sweepFile(runsFolder, call);
-  if (!(await claim(file, recordOf(call)))) await giveUp(file, call);
+  if (!(await takeClaim(file, recordOf(call)))) await giveUp(file, call);
 }
 
 async function giveUp(file: string, call: SweepCall): Promise<void> {
