@@ -33,6 +33,7 @@ describe('a claim on a sweep', () => {
       await claimSweep(runsFolder, call)
     )(true);
     expect(await unfinishedSweeps(runsFolder)).toEqual([]);
+    await leaveSweep(runsFolder, call);
     expect(readdirSync(join(runsFolder, '.sweeps'))).toEqual([]);
   });
 

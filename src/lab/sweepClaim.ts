@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeAtomic } from '../formats/atomicFile';
@@ -48,10 +49,13 @@ export async function withCell<T>(runsFolder: string, cell: string, action: () =
   }
 }
 
-/** Notes that nobody is to work on an interrupted sweep for now. One that another process has taken up is left to it. */
+/**
+ * Notes that nobody is to work on an interrupted sweep for now. One that another process has taken up is left to it, and
+ * one that it has finished meanwhile is forgotten.
+ */
 export async function leaveSweep(runsFolder: string, call: SweepCall): Promise<void> {
   const file = sweepFile(runsFolder, call);
-  if (!(await takeClaim(file, recordOf(call)))) await giveUp(file, call);
+  if (existsSync(file) && !(await takeClaim(file, recordOf(call)))) await giveUp(file, call);
 }
 
 async function giveUp(file: string, call: SweepCall): Promise<void> {

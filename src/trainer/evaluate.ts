@@ -1,18 +1,25 @@
 import type { ImageSource } from './data/imageSource';
-import type { Split } from './data/types';
+import type { DataSet, Split } from './data/types';
 import type { Model } from './models/model';
 import { NumpyRandom } from './random';
 import type { Compile } from './runtimes/program';
 import * as tf from './tf';
 
-/** Images in one forward pass of an evaluation. */
-const evaluationBatch = 512;
+/** Images in one forward pass of an evaluation: fewer of larger ones, for memory. */
+const evaluationBatch = ([height, width]: DataSet['shape']) =>
+  Math.max(1, Math.min(512, Math.floor((512 * 32 * 32) / (height * width))));
 
 /** Eval-mode logits of the first n images of a source, row by row. @returns [n · outputs] */
 export type Predict = (source: ImageSource, n: number) => Promise<Float32Array>;
 
-/** Makes the forward pass of a model. @param betweenBatches lets others in */
-export function createPredict(model: Model, compile: Compile, betweenBatches: () => Promise<void>): Predict {
+/** Makes the forward pass of a model on images of some shape. @param betweenBatches lets others in */
+export function createPredict(
+  model: Model,
+  shape: DataSet['shape'],
+  compile: Compile,
+  betweenBatches: () => Promise<void>,
+): Predict {
+  const batch = evaluationBatch(shape);
   const call = { epoch: 0, random: new NumpyRandom(0) };
   const programs = new Map<ImageSource, (rows: Int32Array) => Float32Array>();
   const programOf = (source: ImageSource) => {
@@ -23,8 +30,8 @@ export function createPredict(model: Model, compile: Compile, betweenBatches: ()
     const run = programs.get(source) ?? programOf(source);
     programs.set(source, run);
     const parts: Float32Array[] = [];
-    for (let from = 0; from < n; from += evaluationBatch) {
-      const length = Math.min(evaluationBatch, n - from);
+    for (let from = 0; from < n; from += batch) {
+      const length = Math.min(batch, n - from);
       parts.push(run(Int32Array.from({ length }, (_, i) => from + i)));
       await betweenBatches();
     }

@@ -168,6 +168,10 @@ async function tellEvents(
 function explain(error: unknown, folder: string): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOSPC') return `No space is left on the disk of ${folder}. Free some, then resume the run.`;
+  // WebAssembly's, which says only that an address was wrong.
+  if (error instanceof Error && error.name === 'RuntimeError') {
+    return `The embedded runtime has no memory left: it can use 4 GiB (${messageOf(error)}). Lower batchSize, or take a smaller model or smaller images; "sat runtime install" installs TensorFlow, which can use all there is.`;
+  }
   if (code === 'EACCES' || code === 'EROFS') return `${folder} cannot be written (${messageOf(error)}).`;
   return messageOf(error);
 }

@@ -2,7 +2,7 @@ import { argMax } from './evaluate';
 
 /**
  * What the soft targets say of the labels. A row of zeros is one that its method has not begun with, and does not count.
- * @param targets [n · k], rows of shares
+ * @param targets [n · k], rows of shares, or of what is in proportion to them: a moving average from 0 sums up to less than 1
  * @param trueLabels [n]
  * @returns `recovery`: share of rows whose arg max is the true label; `entropy`: mean entropy of the rows in nats;
  * undefined when no row counts
@@ -20,10 +20,9 @@ export function describeSoftTargets(
     if (targets[i * k + highest] === 0) continue;
     n += 1;
     if (highest === trueLabels[i]) recovered += 1;
-    for (let j = 0; j < k; j += 1) {
-      const t = targets[i * k + j] ?? 0;
-      if (t > 0) entropy -= t * Math.log(t);
-    }
+    const row = targets.subarray(i * k, (i + 1) * k);
+    const sum = row.reduce((total, t) => total + t, 0);
+    for (const t of row) if (t > 0) entropy -= (t / sum) * Math.log(t / sum);
   }
   return n === 0 ? undefined : { recovery: recovered / n, entropy: entropy / n };
 }

@@ -198,6 +198,17 @@ describe('a run', () => {
       expect(warning).toHaveProperty('message', expect.stringMatching(/^method\.reward: .* 10 classes/));
   });
 
+  it.each([
+    [{ name: 'sat', startEpoch: 1 }, /^sat begins after 1 epochs, .* Set method\.startEpoch lower/],
+    [{ name: 'selective_sat', pretrainEpochs: 5 }, /^selective_sat begins after 5 epochs, .*pretrainEpochs lower/],
+  ])('warns when its method never begins, and waits for its metrics: %o', async (method, words) => {
+    const config = { ...satConfig, method, epochs: 1, checkpoint: { best: 'sat/label_recovery' } };
+    const { events } = await run(newFolder(), config);
+    const warnings = events.filter((event) => event.event === 'log' && event.level === 'warn');
+    expect(warnings).toMatchObject([{ message: expect.stringMatching(words) as string }]);
+    expect((await run(newFolder(), { ...config, epochs: 6 })).events).not.toContainEqual(warnings[0]);
+  });
+
   it('differs with its seed', async () => {
     const [a, b] = [await run(newFolder(), satConfig), await run(newFolder(), { ...satConfig, seed: 1 })];
     expect(metricsOf(a.events)).not.toEqual(metricsOf(b.events));

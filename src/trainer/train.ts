@@ -5,7 +5,7 @@ import { encodeNpy } from '../formats/npy';
 import { shortSteps } from '../protocol/attacks';
 import { documentVersion, type RunConfig } from '../protocol/config';
 import { augmentationOf } from '../protocol/data';
-import { reportedCoverages } from '../protocol/evaluatedMetrics';
+import { evaluatedMetrics, reportedCoverages } from '../protocol/evaluatedMetrics';
 import { lowerIsBetter } from '../protocol/metrics';
 import { runFiles } from '../protocol/run';
 import { createAttack } from './attacks/registry';
@@ -101,6 +101,11 @@ export async function train(run: TrainingRun): Promise<'completed' | 'stopped'> 
     const message = `Adapted to the width of the network: α ${used.alpha.toFixed(3)}, E_s ${used.startEpoch}.`;
     events.emit({ event: 'log', level: 'info', message });
   }
+  const begins = 'startEpoch' in used ? used.startEpoch : 'pretrainEpochs' in used ? used.pretrainEpochs : 0;
+  if (begins >= config.epochs) {
+    const message = `${config.method.name} begins after ${begins} epochs, and this run has ${config.epochs}: it is plain training to its end. Set method.${'startEpoch' in used ? 'startEpoch' : 'pretrainEpochs'} lower, or epochs higher.`;
+    events.emit({ event: 'log', level: 'warn', message });
+  }
   const classes = dataSet.classNames.length;
   if (used.name === 'deep_gamblers' && used.reward >= classes) {
     const message = `method.reward: with a pay-off of ${used.reward} and ${classes} classes, abstaining pays no more than a guess, so it may never be learned.`;
@@ -177,7 +182,7 @@ function createSession(
     test: imageSource(dataSet.test.images, dataSet, runtime.images),
   };
   const trainStep = createTrainStep(trained, runtime.compile, images.train.given.images);
-  const predict = createPredict(model, runtime.compile, breathe);
+  const predict = createPredict(model, dataSet.shape, runtime.compile, breathe);
   return { data, images, method, targets, trained, keeper, trainStep, predict, victim, stepsPerEpoch };
 }
 
@@ -369,14 +374,17 @@ async function saveSelective(folder: string, evaluation: Omit<SelectiveFile, 've
 }
 
 async function keepBest(
-  { checkpoint }: RunConfig,
+  config: RunConfig,
   values: Record<string, number>,
   progress: Progress,
   save: () => Promise<void>,
 ): Promise<void> {
+  const { checkpoint } = config;
   if (checkpoint.best === 'none') return;
   const value = values[checkpoint.best];
   if (value === undefined) {
+    // A method that has not begun yet has nothing to tell.
+    if (evaluatedMetrics(config).includes(checkpoint.best)) return;
     throw new Problem(
       `checkpoint.best: there is no metric ${checkpoint.best}. Choose one of ${Object.keys(values).join(', ')}, or none.`,
     );

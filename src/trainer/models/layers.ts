@@ -117,6 +117,14 @@ export function linear(
   };
 }
 
+/**
+ * Frees what lies between in evaluation: all activations of a deep network on hundreds of images do not fit in memory at
+ * once. What a gradient needs is kept by whoever asks for one.
+ */
+export function freeing<T extends tf.Tensor>(mode: Mode, forward: () => T): T {
+  return mode === 'eval' ? tf.tidy(forward) : forward();
+}
+
 /** Convolution, batch norm and ReLU. */
 export function convolutionBlock(
   names: { convolution: string; batchNorm: string },

@@ -2,7 +2,7 @@ import { globalAveragePool } from '../ops/globalAveragePool';
 import { relu } from '../ops/relu';
 import * as tf from '../tf';
 import type { Initialization } from './initialization';
-import { batchNorm, convolution, convolutionBlock, linear, type ImageLayer } from './layers';
+import { batchNorm, convolution, convolutionBlock, freeing, linear, type ImageLayer } from './layers';
 import type { Model, ModelShape } from './model';
 
 export interface ResidualStages {
@@ -64,10 +64,11 @@ function basicBlock(name: string, options: BlockOptions): ImageLayer {
       : [convolution(`${name}.shortcut.0`, { ...options, size: 1 }), batchNorm(`${name}.shortcut.1`, to)];
   return {
     weights: [first, second, norm, ...shortcut].flatMap((layer) => layer.weights),
-    forward: (x, mode) => {
-      const residual = norm.forward(second.forward(first.forward(x, mode), mode), mode);
-      const direct = shortcut.reduce((value, layer) => layer.forward(value, mode), x);
-      return relu(tf.add<tf.Tensor4D>(residual, direct));
-    },
+    forward: (x, mode) =>
+      freeing(mode, () => {
+        const residual = norm.forward(second.forward(first.forward(x, mode), mode), mode);
+        const direct = shortcut.reduce((value, layer) => layer.forward(value, mode), x);
+        return relu(tf.add<tf.Tensor4D>(residual, direct));
+      }),
   };
 }

@@ -2,7 +2,7 @@ import { globalAveragePool } from '../ops/globalAveragePool';
 import { relu } from '../ops/relu';
 import * as tf from '../tf';
 import { normalByFanOut, zeros } from './initialization';
-import { batchNorm, convolution, linear, type ImageLayer } from './layers';
+import { batchNorm, convolution, freeing, linear, type ImageLayer } from './layers';
 import type { Model, ModelShape } from './model';
 
 /**
@@ -49,12 +49,13 @@ function preActivationBlock(name: string, { from, to, stride, random }: BlockOpt
     from === to ? undefined : convolution(`${name}.convShortcut`, { from, to, size: 1, stride, ...options });
   return {
     weights: [norm1, conv1, norm2, conv2, ...(shortcut ? [shortcut] : [])].flatMap((layer) => layer.weights),
-    forward: (x, mode) => {
-      const active = relu(norm1.forward(x, mode));
-      const inner = relu(norm2.forward(conv1.forward(active, mode), mode));
-      const residual = conv2.forward(inner, mode);
-      // A shortcut that changes the channels sees the activated input, the identity the raw one.
-      return tf.add(shortcut ? shortcut.forward(active, mode) : x, residual);
-    },
+    forward: (x, mode) =>
+      freeing(mode, () => {
+        const active = relu(norm1.forward(x, mode));
+        const inner = relu(norm2.forward(conv1.forward(active, mode), mode));
+        const residual = conv2.forward(inner, mode);
+        // A shortcut that changes the channels sees the activated input, the identity the raw one.
+        return tf.add<tf.Tensor4D>(shortcut ? shortcut.forward(active, mode) : x, residual);
+      }),
   };
 }
