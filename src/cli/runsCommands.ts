@@ -3,20 +3,20 @@ import { basename, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { readSafetensorsHeader } from '../formats/safetensors';
 import { ofPresentFiles, type Evaluation } from '../lab/evaluate';
-import { formatDuration, formatMetric } from '../lab/format';
+import { formatBytes, formatDuration, formatMetric } from '../lab/format';
 import { resumeRun } from '../lab/launch';
 import { readNoise } from '../lab/noise';
 import { attackWords, countWords, shareWords } from '../lab/robustness';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
 import { findRun, listRuns } from '../lab/store';
-import { restoreRun, trashRun } from '../lab/trash';
+import { emptyTrash, restoreRun, trashRun } from '../lab/trash';
 import type { NoiseSummary } from '../protocol/noise';
 import { runFiles, type Pin } from '../protocol/run';
 import type { SelectiveFile } from '../protocol/selective';
 import { otherRuntime } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
-import { print, table } from './output';
+import { print, table, UsageError } from './output';
 import { follow, refuseTwoOutputs } from './runCommand';
 
 /** What `--json` gives of a run. */
@@ -205,13 +205,26 @@ export function resumeCommand(): Command {
     });
 }
 
+interface DeleteOptions extends CommonOptions {
+  restore?: boolean;
+  emptyTrash?: boolean;
+}
+
 export function deleteCommand(): Command {
   return withCommonOptions(new Command('delete'))
-    .description('move a run to the trash of its runs folder')
-    .argument('<run>')
+    .description('move a run to the trash of its runs folder, where it takes as much space as before')
+    .argument('[run]')
     .option('--restore', 'take it out of the trash instead')
-    .action(async (reference: string, options: CommonOptions & { restore?: boolean }) => {
+    .option('--empty-trash', 'delete all that is in the trash for good')
+    .action(async (reference: string | undefined, options: DeleteOptions) => {
       const folder = runsFolder(options);
+      if (options.emptyTrash) {
+        if (reference !== undefined) throw new UsageError('--empty-trash takes no run: it deletes all in the trash.');
+        const { runs, bytes } = await emptyTrash(folder);
+        if (options.json) return print.json({ version: 1, runs, bytes });
+        return print.note(`${runs === 1 ? '1 run is' : `${runs} runs are`} deleted, ${formatBytes(bytes)}.`);
+      }
+      if (reference === undefined) throw new UsageError('missing required argument: a run, or --empty-trash');
       if (options.restore) {
         const id = await restoreRun(folder, reference);
         if (options.json) return print.json({ version: 1, id, deleted: false });
@@ -220,6 +233,8 @@ export function deleteCommand(): Command {
       const run = await findRun(folder, reference);
       await trashRun(run);
       if (options.json) return print.json({ version: 1, id: run.id, deleted: true });
-      print.note(`${run.name} is in the trash. "sat delete --restore ${run.id}" brings it back.`);
+      print.note(
+        `${run.name} is in the trash. "sat delete --restore ${run.id}" brings it back, "sat delete --empty-trash" frees the space.`,
+      );
     });
 }

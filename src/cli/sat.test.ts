@@ -389,6 +389,18 @@ describe('sat delete', { timeout: 30_000 }, () => {
     expect(madeRuns()).toEqual([id]);
   });
 
+  it('--empty-trash deletes for good what is in the trash, and nothing else', async () => {
+    const [gone, kept] = [await completed(), await completed()];
+    await sat('delete', gone);
+    expect((await sat('delete', '--empty-trash', kept)).code).toBe(2);
+    expect((await sat('delete')).code).toBe(2);
+    const emptied = await sat('delete', '--empty-trash');
+    expect([emptied.code, emptied.stderr]).toEqual([0, expect.stringMatching(/^1 run is deleted, \d/)]);
+    expect((await sat('delete', '--restore', gone)).code).not.toBe(0);
+    expect(madeRuns()).toEqual([kept]);
+    expect(json(await sat('delete', '--empty-trash', '--json'))).toMatchObject({ runs: 0, bytes: 0 });
+  });
+
   it('--restore never leaves the trash', async () => {
     const id = await completed();
     for (const reference of ['', '.', '..', `../${id}`, 'none']) {

@@ -2,13 +2,14 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { restoreEvaluation, stopEvaluation, trashEvaluation, type Evaluation } from '../lab/evaluate';
+import { formatBytes } from '../lab/format';
 import { resumeRun } from '../lab/launch';
 import { differencesOf, rerun, rerunCommandLine, untilBegun, type Difference } from '../lab/rerun';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
 import { RuntimeGoneError } from '../lab/runtimePin';
 import { runsFolderOf } from '../lab/store';
-import { restoreRun, trashRun } from '../lab/trash';
+import { emptyTrash, restoreRun, trashContent, trashRun } from '../lab/trash';
 import { messageOf } from '../protocol/errors';
 import { evaluationFiles } from '../protocol/evaluation';
 import { runFiles, type RunStatus } from '../protocol/run';
@@ -180,6 +181,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       tree.filter = '';
     },
     refresh: () => lab.lookAtAll(),
+    emptyTrash: () => emptyTrashes(lab.runsFolders),
     installRuntime: () => installRuntimeCommand(lab.tools),
     removeRuntime: () => removeRuntimeCommand(),
     showRuntime: () => showRuntimeCommand(lab.tools),
@@ -298,6 +300,27 @@ function offerUndo(name: string, restore: () => Promise<void>): void {
     } catch (error) {
       void vscode.window.showErrorMessage(messageOf(error));
     }
+  });
+}
+
+/** Deletes for good what is in the trash of some runs folders, once that is confirmed. */
+async function emptyTrashes(runsFolders: readonly string[]): Promise<void> {
+  const contents = await Promise.all(runsFolders.map(trashContent));
+  const runs = contents.reduce((sum, content) => sum + content.runs, 0);
+  const bytes = contents.reduce((sum, content) => sum + content.bytes, 0);
+  if (runs === 0) {
+    void vscode.window.showInformationMessage(vscode.l10n.t('There are no runs in the trash.'));
+    return;
+  }
+  const empty = vscode.l10n.t('Empty Trash');
+  const size = formatBytes(bytes);
+  const question =
+    runs === 1
+      ? vscode.l10n.t('Delete the run in the trash for good ({0})?', size)
+      : vscode.l10n.t('Delete the {0} runs in the trash for good ({1})?', runs, size);
+  if ((await vscode.window.showWarningMessage(question, { modal: true }, empty)) !== empty) return;
+  await withProgress(vscode.l10n.t('Emptying the trash'), async () => {
+    for (const folder of runsFolders) await emptyTrash(folder);
   });
 }
 

@@ -3,9 +3,10 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { evaluationsFolder } from '../protocol/evaluation';
 import { holdEvaluations } from './evaluate';
+import { folderSize } from './folderSize';
 import { holdRun, refuseWhileAlive } from './launch';
 import type { Run } from './run';
-import { runsFolderOf, trashName, uniqueId } from './store';
+import { runIds, runsFolderOf, trashName, uniqueId } from './store';
 
 /**
  * Moves a run to the trash beside the other runs, from which it can be restored.
@@ -53,7 +54,20 @@ export async function restoreRun(runsFolder: string, reference: string): Promise
   return id;
 }
 
-/** Deletes for good what is in the trash. */
-export async function emptyTrash(runsFolder: string): Promise<void> {
+/** What waits in the trash of a runs folder. */
+export interface TrashContent {
+  runs: number;
+  bytes: number;
+}
+
+export async function trashContent(runsFolder: string): Promise<TrashContent> {
+  const trash = join(runsFolder, trashName);
+  return { runs: (await runIds(trash)).length, bytes: await folderSize(trash) };
+}
+
+/** Deletes for good what is in the trash. @returns what that was */
+export async function emptyTrash(runsFolder: string): Promise<TrashContent> {
+  const content = await trashContent(runsFolder);
   await rm(join(runsFolder, trashName), { recursive: true, force: true });
+  return content;
 }

@@ -1,19 +1,6 @@
-import { lstat, readdir, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { statfs } from 'node:fs/promises';
 import { formatBytes } from '../format';
 import { InstallProblem } from './problem';
-
-/** Of all files in a folder, links not followed, in bytes; what goes away meanwhile does not count. */
-export async function sizeOf(folder: string): Promise<number> {
-  const names = await readdir(folder, { recursive: true }).catch(() => []);
-  const sizes = names.map((name) =>
-    lstat(join(folder, name)).then(
-      (found) => (found.isFile() ? found.size : 0),
-      () => 0,
-    ),
-  );
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
-}
 
 /** @throws InstallProblem when the disk of a folder has fewer bytes free */
 export async function requireSpace(folder: string, bytes: number): Promise<void> {

@@ -6,11 +6,12 @@ import { writeAtomic } from '../../formats/atomicFile';
 import { messageOf } from '../../protocol/errors';
 import { installedFiles, type InstalledRuntime } from '../../protocol/installedRuntime';
 import { takeClaim } from '../claim';
+import { folderSize } from '../folderSize';
 import { formatBytes } from '../format';
 import { identify, isLocal } from '../processes';
 import type { Tools } from '../launch';
 import { placeBinding } from './binding';
-import { moreSpace, requireSpace, sizeOf } from './disk';
+import { moreSpace, requireSpace } from './disk';
 import { isInstalled, readInstalled } from './installed';
 import { placeLibraries } from './libraries';
 import { unsupported, type Machine } from './machine';
@@ -135,7 +136,7 @@ async function stage(options: InstallOptions): Promise<InstalledRuntime> {
       platform: machine.platform,
       arch: machine.arch,
       created: new Date().toISOString(),
-      sizeBytes: await sizeOf(staging),
+      sizeBytes: await folderSize(staging),
       smoke: checked.smoke,
     };
     await writeAtomic(join(staging, installedFiles.record), JSON.stringify(record, null, 2) + '\n');

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sizeOf } from './disk';
+import { folderSize } from '../folderSize';
 import type { Machine } from './machine';
 import { InstallProblem } from './problem';
 import { runProgram, whatItSaid } from './programs';
@@ -37,7 +37,7 @@ export async function downloadWheels({ python, requirements, folder, machine, si
   await mkdir(temporary, { recursive: true });
   const platforms = (platformTags[`${machine.platform}-${machine.arch}`] ?? []).flatMap((tag) => ['--platform', tag]);
   const watch = setInterval(() => {
-    void Promise.all([sizeOf(folder), sizeOf(temporary)]).then(([done, doing]) => onSize?.(done + doing));
+    void Promise.all([folderSize(folder), folderSize(temporary)]).then(([done, doing]) => onSize?.(done + doing));
   }, 250);
   try {
     const options = ['--no-deps', '--no-cache-dir', '--progress-bar', 'off', '--retries', '2', '--timeout', '20'];
