@@ -193,7 +193,7 @@ export const dataSchema = z.discriminatedUnion('name', [
   z
     .strictObject({ name: z.literal('image-folder'), ...common, ...imageFiles })
     .describe(
-      'PNG and JPEG images: train/CLASS/ and val/CLASS/ (or test/) in data.root, as of ImageNet, or files CLASS.N.jpg, or lists; made 64×64 unless data.size says otherwise.',
+      'PNG and JPEG images: train/CLASS/ and val/CLASS/ (or test/) in data.root, as of ImageNet, or files CLASS.N.jpg, both in one mixed order whatever the seed, or lists in theirs; made 64×64 unless data.size says otherwise.',
     ),
 ]);
 export type DataConfig = z.output<typeof dataSchema>;

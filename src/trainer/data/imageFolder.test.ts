@@ -57,13 +57,14 @@ function twoClasses(): void {
 describe('folders of images by class', () => {
   beforeEach(twoClasses);
 
-  it('are read in the order of classes and names', async () => {
+  it('are read by classes, which are sorted, in an order that is always the same', async () => {
     const { train, test, ...about } = await load();
     expect(about).toMatchObject({ classNames: ['cat', 'dog'], shape: [8, 8, 3], pixelScale: 255 });
-    expect([...train.labels, ...test.labels]).toEqual([0, 1, 1, 0, 1]);
-    expect(firsts(bytesOf(train.images))).toEqual([30, 10, 20]);
-    const [first = 0, second] = firsts(bytesOf(test.images));
-    expect([Math.round(first / 4), second]).toEqual([10, 50]);
+    // Of numpy.random.RandomState(0).permutation(3) and (2): [2, 1, 0] and [1, 0].
+    expect([...train.labels, ...test.labels]).toEqual([1, 1, 0, 1, 0]);
+    expect(firsts(bytesOf(train.images))).toEqual([20, 10, 30]);
+    const [first, second = 0] = firsts(bytesOf(test.images));
+    expect([first, Math.round(second / 4)]).toEqual([50, 10]);
     expect((await check()).message).toBe('3 training and 2 test images, 64×64×3, 2 classes');
   });
 
@@ -74,7 +75,7 @@ describe('folders of images by class', () => {
     await load();
     expect(tell).not.toHaveBeenCalled();
     write('train/cat/c.png', png(99));
-    expect(firsts(bytesOf((await load()).train.images))).toEqual([99, 10, 20]);
+    expect(firsts(bytesOf((await load()).train.images))).toEqual([20, 10, 99]);
     expect(tell).toHaveBeenCalledTimes(1);
   });
 
@@ -175,14 +176,34 @@ describe('files that are called after their class', () => {
     await expect(load()).rejects.toThrow('data.testShare');
     const { train, test, classNames } = await load({ testShare: 0.5 });
     expect(classNames).toEqual(['cat', 'dog']);
-    expect([...train.labels, ...test.labels]).toEqual([0, 0, 1, 0, 1]);
+    expect([...train.labels, ...test.labels]).toEqual([1, 0, 0, 1, 0]);
     expect([firsts(bytesOf(train.images)), firsts(bytesOf(test.images))]).toEqual([
-      [0, 1, 3],
-      [2, 4],
+      [3, 1, 0],
+      [4, 2],
     ]);
     await expect(load({ testShare: 0.1 })).rejects.toThrow('data.testShare: 0.1 of each class is no image');
   });
 });
+
+it.each([
+  ['folders', '/'],
+  ['files that are called after their class', '.'],
+])(
+  'the first and the last images of %s are of all classes, as is each half of the test images',
+  async (_, separator) => {
+    for (const name of ['train', 'val'])
+      for (const className of ['a', 'b', 'c'])
+        for (let i = 0; i < 20; i += 1) write(`${name}/${className}${separator}${i}.png`, png(i));
+    const warn = vi.fn();
+    const { train, test, ...about } = await load({ validation: 0.4, limit: 20 }, { warn });
+    const classes = (labels: Int32Array) => [...new Set(labels)].sort();
+    const parts = prepareTrainingData({ train, test, ...about }, { validation: 0.4, limit: 20 }, 0);
+    expect([parts.train.length, parts.validation.length]).toEqual([20, 24]);
+    for (const labels of [parts.train.labels, parts.validation.labels, test.labels.subarray(0, 30)])
+      expect(classes(labels)).toEqual([0, 1, 2]);
+    expect(warn).not.toHaveBeenCalled();
+  },
+);
 
 describe('lists of images', () => {
   beforeEach(() => {
@@ -201,6 +222,26 @@ describe('lists of images', () => {
     expect([words.classNames, [...words.train.labels]]).toEqual([
       ['cat', 'dog'],
       [0, 1],
+    ]);
+  });
+
+  it('keep their order, and say which classes are then missing', async () => {
+    for (const [i, className] of ['a', 'b', 'b', 'c'].entries()) write(`train/${className}.${i}.png`, png(i));
+    write('train_split.txt', 'a.0.png\nb.1.png\nb.2.png\nc.3.png\n');
+    write('val_split.txt', 'a.0.png\n');
+    const warningsOf = async (options: object) => {
+      const warnings: string[] = [];
+      const { train } = await load(options, { warn: (message) => void warnings.push(message) });
+      expect([...train.labels]).toEqual([0, 1, 1, 2]);
+      return warnings;
+    };
+    expect(await warningsOf({})).toEqual([]);
+    expect(await warningsOf({ validation: 0.25 })).toEqual([
+      expect.stringMatching(/^data: the 3 images trained on lack 1 of 3 classes: c\. .*data\.validation/),
+      expect.stringMatching(/^data: the 1 images kept for validation lack 2 of 3 classes: a, b\. /),
+    ]);
+    expect(await warningsOf({ limit: 2 })).toEqual([
+      expect.stringMatching(/^data: the 2 images trained on lack 1 of 3 classes: c\. .*data\.limit/),
     ]);
   });
 

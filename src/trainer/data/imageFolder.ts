@@ -5,6 +5,7 @@ import { messageOf } from '../../protocol/errors';
 import { requireRoot } from './dataFile';
 import { decodeOnce } from './imageCache';
 import { layouts, listImages, type LabelledFile } from './imageList';
+import { missingClasses } from './prepare';
 import { streamImages, type Images } from './streamedImages';
 import type { DataPlaces, DataSetSource, FileFinding, Split } from './types';
 
@@ -18,6 +19,7 @@ export const imageFolder: DataSetSource<DataOptions<'image-folder'>> = {
   whereToGet,
   async load(places, options) {
     const { train, test, ...about } = list(places, options);
+    for (const message of missingClasses(about.classNames, labelsOf(train), options)) places.warn?.(message);
     return {
       ...about,
       train: await loadSplit(train, options, places),

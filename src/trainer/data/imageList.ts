@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import type { DataOptions } from '../../protocol/data';
 import { Problem } from '../problem';
+import { NumpyRandom } from '../random';
 
 /** Which of the files are for training and which for testing. */
 type ListOptions = Pick<DataOptions<'image-folder'>, 'trainList' | 'testList' | 'testShare'>;
@@ -13,7 +14,7 @@ export interface LabelledFile {
   label: number;
 }
 
-/** The images of a data set whose images are files, sorted by class and name, or as in their lists. */
+/** The images of a data set whose images are files: of folders in one mixed order, else as in their lists. */
 export interface ImageList {
   classNames: string[];
   train: LabelledFile[];
@@ -39,6 +40,8 @@ const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.is
  * - else train/ and val/ (or test/), each with a folder for each class (ImageNet's layout, too), or with files that are
  *   called CLASS.anything.jpg (Dogs vs. Cats);
  * - `testShare` takes the test images from the end of each class where there is no val/ or test/.
+ *
+ * The first or the last images are often taken for a part, so those of folders are mixed, in one order whatever the seed.
  * @throws Problem that names what is missing or wrong and what to do
  */
 export function listImages(root: string, options: ListOptions): ImageList {
@@ -118,7 +121,7 @@ function readList(root: string, name: string): Named[] {
 function readFolders(root: string, testShare: number | undefined): { train: Named[]; test: Named[] } {
   const all = readFolder(join(root, 'train'));
   const name = ['val', 'test'].find((folder) => isFolder(join(root, folder)));
-  if (name !== undefined) return { train: all, test: readFolder(join(root, name)) };
+  if (name !== undefined) return { train: mixed(all), test: mixed(readFolder(join(root, name))) };
   if (testShare === undefined) {
     throw new Problem(
       `${root} has neither val/ nor test/. ${layouts}; or set data.testShare to take test images from the end of each class.`,
@@ -133,10 +136,15 @@ function readFolders(root: string, testShare: number | undefined): { train: Name
     test.push(...images.slice(kept));
   }
   if (test.length === 0) throw new Problem(`data.testShare: ${testShare} of each class is no image. Raise it.`);
-  return { train, test };
+  return { train: mixed(train), test: mixed(test) };
 }
 
-/** A folder for each class, or files whose names begin with their class and a dot. */
+/** Orders as `numpy.random.RandomState(0).permutation(n)`. */
+function mixed(sorted: readonly Named[]): Named[] {
+  return [...new NumpyRandom(0).permutation(sorted.length)].flatMap((i) => sorted[i] ?? []);
+}
+
+/** Sorted by class and name: a folder for each class, or files whose names begin with their class and a dot. */
 function readFolder(folder: string): Named[] {
   if (!isFolder(folder)) throw new Problem(`${folder} was not found. ${layouts}.`);
   const entries = readdirSync(folder, { withFileTypes: true });
@@ -165,6 +173,7 @@ function classInName(name: string): string | undefined {
 /** cat.2.jpg before cat.10.jpg. */
 const { compare: byNumbers } = new Intl.Collator('en', { numeric: true });
 
-function shortened(names: readonly string[]): string {
+/** Names in a row, of many only the first ten. */
+export function shortened(names: readonly string[]): string {
   return names.length > 10 ? `${names.slice(0, 10).join(', ')}, …` : names.join(', ');
 }

@@ -1,5 +1,6 @@
 import type { DataConfig } from '../../protocol/data';
 import { Problem } from '../problem';
+import { shortened } from './imageList';
 import { applyNoise, type Noise } from './noise';
 import { imageRange, type Images } from './streamedImages';
 import type { DataSet } from './types';
@@ -34,7 +35,7 @@ export interface TrainingData {
  */
 export function prepareTrainingData(
   dataSet: DataSet,
-  { noise, validation, limit }: Pick<DataConfig, 'noise' | 'validation' | 'limit'>,
+  { noise, ...parts }: Pick<DataConfig, 'noise' | 'validation' | 'limit'>,
   seed: number,
 ): TrainingData {
   const { train, shape } = dataSet;
@@ -42,8 +43,7 @@ export function prepareTrainingData(
   const given = noisy?.given ?? train.labels;
   const images = noisy?.images ?? train.images;
   const all = train.labels.length;
-  const kept = all - validationCount(validation, all);
-  const used = Math.min(limit ?? kept, kept);
+  const { used, kept } = partsOf(parts, all);
   if (used < 2) {
     throw new Problem(`data: only ${used} training images are left. Raise data.limit or lower data.validation.`);
   }
@@ -56,6 +56,33 @@ export function prepareTrainingData(
     given: given.subarray(from, to),
   });
   return { train: part(0, used), validation: part(kept, all), given, noise: noisy };
+}
+
+/** The first `used` of all samples are for training, those from `kept` on for validation. */
+function partsOf({ validation, limit }: Pick<DataConfig, 'validation' | 'limit'>, all: number) {
+  const kept = all - validationCount(validation, all);
+  return { used: Math.min(limit ?? kept, kept), kept };
+}
+
+/** In words, which classes have images but none in a part. That is odd, and can still be what somebody wants. */
+export function missingClasses(
+  classNames: readonly string[],
+  labels: Int32Array,
+  options: Pick<DataConfig, 'validation' | 'limit'>,
+): string[] {
+  const { used, kept } = partsOf(options, labels.length);
+  const all = new Set(labels);
+  return [
+    { what: 'trained on', part: labels.subarray(0, used) },
+    { what: 'kept for validation', part: labels.subarray(kept) },
+  ].flatMap(({ what, part }) => {
+    const there = new Set(part);
+    const missing = classNames.filter((_, label) => all.has(label) && !there.has(label));
+    if (part.length === 0 || missing.length === 0) return [];
+    return [
+      `data: the ${part.length.toLocaleString('en')} images ${what} lack ${missing.length} of ${all.size} classes: ${shortened(missing)}. Images in a list are taken in its order: mix its lines, or change data.limit or data.validation.`,
+    ];
+  });
 }
 
 /** How many samples at the end are kept: a share below 1, truncated as Python's int() does, or a number of samples. */
