@@ -146,6 +146,33 @@ describe('folders of images by class', () => {
     expect(gatherImages(validation.images, Int32Array.of(0), dataSet.shape)).toEqual(bytes.slice(-192));
   });
 
+  it.each([
+    [
+      ['00000', '00001'],
+      ['00000', '00001'],
+    ],
+    [
+      ['1', '2', '3'],
+      ['1', '2', '3'],
+    ],
+    // As torchvision sorts them.
+    [
+      ['0', '2', '10'],
+      ['0', '10', '2'],
+    ],
+  ])('may have numbers for names: %j', async (folders, classNames) => {
+    empty();
+    for (const [i, folder] of folders.entries())
+      for (const name of ['train', 'val']) write(`${name}/${folder}/x.png`, png(i));
+    const { train, test, ...about } = await load();
+    expect(about.classNames).toEqual(classNames);
+    const reds = folders.map((_, i) => i);
+    for (const { images, labels } of [train, test]) {
+      const named = [...labels].map((label, i) => [classNames[label], firsts(bytesOf(images))[i]]);
+      expect(named.sort()).toEqual(reds.map((red) => [folders[red], red]).sort());
+    }
+  });
+
   it.each<[string, () => void, string]>([
     ['no val/', () => remove('val'), 'has neither val/ nor test/'],
     ['no train/', () => remove('train'), 'train was not found'],
@@ -223,6 +250,15 @@ describe('lists of images', () => {
       ['cat', 'dog'],
       [0, 1],
     ]);
+  });
+
+  it('take labels that are numbers for all classes from 0 on, unless they are written otherwise', async () => {
+    write('train_split.txt', 'all/a picture 0.png 0\nall/a picture 1.png 2');
+    expect((await load()).classNames).toEqual(['0', '1', '2']);
+    write('train_split.txt', 'all/a picture 0.png 01\nall/a picture 1.png 02');
+    write('val_split.txt', 'all/a picture 2.png 02\n');
+    const { classNames, train, test } = await load();
+    expect([classNames, [...train.labels], [...test.labels]]).toEqual([['01', '02'], [0, 1], [1]]);
   });
 
   it('keep their order, and say which classes are then missing', async () => {

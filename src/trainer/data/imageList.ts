@@ -16,7 +16,7 @@ export interface LabelledFile {
 
 /** The images of a data set whose images are files: of folders in one mixed order, else as in their lists. */
 export interface ImageList {
-  classNames: string[];
+  classNames: readonly string[];
   train: LabelledFile[];
   test: LabelledFile[];
 }
@@ -49,7 +49,8 @@ export function listImages(root: string, options: ListOptions): ImageList {
   const named = lists
     ? { train: readList(root, lists.train), test: readList(root, lists.test) }
     : readFolders(root, options.testShare);
-  const classNames = classesOf(named.train);
+  const names = [...new Set(named.train.map(({ className }) => className))].sort();
+  const classNames = lists ? classesOfLabels(names) : names;
   const numbers = new Map(classNames.map((name, number) => [name, number]));
   const numbered = ({ file, className }: Named): LabelledFile => {
     const label = numbers.get(className);
@@ -64,12 +65,14 @@ export function listImages(root: string, options: ListOptions): ImageList {
   return { classNames, train: named.train.map(numbered), test: named.test.map(numbered) };
 }
 
-/** Labels that are numbers stand for all classes from 0 on; names are sorted. */
-function classesOf(train: readonly Named[]): string[] {
-  const names = [...new Set(train.map(({ className }) => className))].sort();
-  if (!names.every((name) => /^\d+$/.test(name))) return names;
+/**
+ * Labels in lists that are numbers stand for all classes from 0 on. Folders, and labels such as 01, are names, as
+ * torchvision takes them.
+ */
+function classesOfLabels(names: readonly string[]): readonly string[] {
+  if (!names.every((name) => /^(0|[1-9]\d*)$/.test(name))) return names;
   const highest = Math.max(...names.map(Number));
-  // Folders may have numbers for names, too; a number above the count is then a name like any other.
+  // A number above the count is a name like any other.
   return highest < 2 * names.length ? Array.from({ length: highest + 1 }, (_, i) => String(i)) : names;
 }
 
