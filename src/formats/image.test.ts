@@ -51,6 +51,17 @@ describe('decodeImage', () => {
       'iVBORw0KGgoAAAANSUhEUgAAAAMAAAACEAAAAADoj+WFAAAAFklEQVR4nGNgYGBk+P+fqYGB4T/LSwAYBARu4x7htwAAAABJRU5ErkJggg==',
       grey([0, 1, 255, 128, 1, 3]),
     ],
+    // Written by hand, with the chunk PLTE, which such images may have to suggest a palette.
+    [
+      'colour with a suggested palette',
+      'iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAIAAAASFvFNAAAADFBMVEX/AAAA/wAAAP8JCQlccX6GAAAAHElEQVR42mNgYGBQZWXwEmFg4DZiMDDnDXWTAgANYAHv1Ek8XAAAAABJRU5ErkJggg==',
+      colours,
+    ],
+    [
+      'colour with transparency and a suggested palette',
+      'iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAYAAACddGYaAAAADFBMVEX/AAAA/wAAAP8JCQlccX6GAAAAIklEQVR42mNgYGBoUGVlaPASYWhg4DZiaDAw520IdZNqAAA0hATv2f8MtgAAAABJRU5ErkJggg==',
+      colours,
+    ],
   ])('reads a PNG of %s', async (_, base64, values) => {
     const { width, height, data } = await decode(base64);
     expect([width, height]).toEqual([3, 2]);

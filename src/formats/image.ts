@@ -28,7 +28,8 @@ export async function decodeImage(bytes: Uint8Array, file: string): Promise<RgbI
 function rgbOfPng(bytes: Uint8Array): RgbImage {
   const png = decodePng(bytes, { checkCrc: true });
   const { width, height, depth } = png;
-  const indexed = png.palette !== undefined;
+  // An image in colour may bring a palette, too, that only suggests colours to displays which have few.
+  const indexed = png.palette !== undefined && png.channels === 1;
   const data = indexed ? convertIndexedToRgb(png) : png.data;
   const channels = indexed ? data.length / (width * height) : png.channels;
   // Grey of less than 8 bits comes packed.

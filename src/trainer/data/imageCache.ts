@@ -11,7 +11,7 @@ import type { LabelledFile } from './imageList';
 import type { DataPlaces } from './types';
 
 /** Raised when other bytes are made of the same file. */
-const decoder = 2;
+const decoder = 3;
 
 /** Milliseconds between two words on how far it is. */
 const tellEvery = 10_000;
