@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { encode as encodePng } from 'fast-png';
 import { encode as encodeJpeg } from 'jpeg-js';
@@ -178,6 +178,20 @@ describe('folders of images by class', () => {
     ['no train/', () => remove('train'), 'train was not found'],
     ['a class without training images', () => write('val/bird/x.png', png(1)), 'is of class bird'],
     ['only one class', () => remove('train/cat'), 'are all of one class, dog'],
+    [
+      'a class in another format',
+      () => write('train/emu/a.webp', 'x'),
+      '1 file is of a format that is not read (.webp)',
+    ],
+    [
+      'only other formats',
+      () => {
+        remove('train');
+        for (const name of ['cat', 'dog']) write(`train/${name}/deep/a.PPM`, 'x');
+      },
+      'train holds no PNG or JPEG images of classes. 2 files are of formats that are not read (.ppm): make PNG or JPEG images of them. Put ',
+    ],
+    ['classes without images', () => write('train/emu/a.txt', 'x'), 'class folders without PNG or JPEG images: emu.'],
     ['a damaged image', () => write('train/dog/a.png', png(10).subarray(0, 60)), 'a.png is a damaged image'],
     ['a file that is no image', () => write('val/dog/e.png', 'hello'), 'e.png is neither a PNG nor a JPEG'],
   ])('are refused with %s', async (_, damage, words) => {
@@ -187,6 +201,19 @@ describe('folders of images by class', () => {
     expect(
       readdirSync(cache.root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.tmp')),
     ).toEqual([]);
+  });
+
+  it('may hold images of other formats beside those that are read, which is told, and hidden folders', async () => {
+    mkdirSync(join(root, 'train', '.hidden'));
+    const warn = vi.fn();
+    await load({}, { warn });
+    expect(warn).not.toHaveBeenCalled();
+    for (const name of ['train/dog/b.gif', 'train/dog/deep/c.TIFF', 'val/emu/d.bmp']) write(name, 'x');
+    expect((await load({}, { warn })).classNames).toEqual(['cat', 'dog']);
+    expect(warn.mock.calls).toEqual([
+      [expect.stringMatching(/train: 2 files are of formats that are not read \(\.gif, \.tiff\): /)],
+      [expect.stringMatching(/val: 1 file is of a format that is not read \(\.bmp\): /)],
+    ]);
   });
 
   it('say what to do when the cache cannot be written', async () => {

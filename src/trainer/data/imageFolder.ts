@@ -50,7 +50,11 @@ export const imageFolder: DataSetSource<DataOptions<'image-folder'>> = {
 };
 
 function list(places: DataPlaces, options: DataOptions<'image-folder'>) {
-  const { classNames, train, test } = listImages(requireRoot('image-folder', places, `${layouts}.`), options);
+  const { classNames, train, test } = listImages(
+    requireRoot('image-folder', places, `${layouts}.`),
+    options,
+    places.warn,
+  );
   return {
     name: 'image-folder',
     classNames,

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, isAbsolute, join } from 'node:path';
+import { basename, extname, isAbsolute, join } from 'node:path';
 import type { DataOptions } from '../../protocol/data';
 import { Problem } from '../problem';
 import { NumpyRandom } from '../random';
@@ -21,6 +21,8 @@ export interface ImageList {
   test: LabelledFile[];
 }
 
+type Warn = (message: string) => void;
+
 /** A file and the name of its class. */
 interface Named {
   file: string;
@@ -32,6 +34,7 @@ export const layouts =
   'or list them in text files, "path label" or CLASS.N.jpg a line, that data.trainList and data.testList name';
 
 const isImage = (name: string) => /\.(png|jpe?g)$/i.test(name);
+const isOther = (name: string) => /\.(bmp|gif|tiff?|webp|p[gp]m)$/i.test(name);
 const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 /**
@@ -42,13 +45,14 @@ const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.is
  * - `testShare` takes the test images from the end of each class where there is no val/ or test/.
  *
  * The first or the last images are often taken for a part, so those of folders are mixed, in one order whatever the seed.
+ * @param warn hears of images in formats that are not read
  * @throws Problem that names what is missing or wrong and what to do
  */
-export function listImages(root: string, options: ListOptions): ImageList {
+export function listImages(root: string, options: ListOptions, warn: Warn = () => {}): ImageList {
   const lists = findLists(root, options);
   const named = lists
     ? { train: readList(root, lists.train), test: readList(root, lists.test) }
-    : readFolders(root, options.testShare);
+    : readFolders(root, options.testShare, warn);
   const names = [...new Set(named.train.map(({ className }) => className))].sort();
   const classNames = lists ? classesOfLabels(names) : names;
   const numbers = new Map(classNames.map((name, number) => [name, number]));
@@ -121,10 +125,10 @@ function readList(root: string, name: string): Named[] {
   return found;
 }
 
-function readFolders(root: string, testShare: number | undefined): { train: Named[]; test: Named[] } {
-  const all = readFolder(join(root, 'train'));
+function readFolders(root: string, testShare: number | undefined, warn: Warn): { train: Named[]; test: Named[] } {
+  const all = readFolder(join(root, 'train'), warn, true);
   const name = ['val', 'test'].find((folder) => isFolder(join(root, folder)));
-  if (name !== undefined) return { train: mixed(all), test: mixed(readFolder(join(root, name))) };
+  if (name !== undefined) return { train: mixed(all), test: mixed(readFolder(join(root, name), warn)) };
   if (testShare === undefined) {
     throw new Problem(
       `${root} has neither val/ nor test/. ${layouts}; or set data.testShare to take test images from the end of each class.`,
@@ -147,25 +151,48 @@ function mixed(sorted: readonly Named[]): Named[] {
   return [...new NumpyRandom(0).permutation(sorted.length)].flatMap((i) => sorted[i] ?? []);
 }
 
-/** Sorted by class and name: a folder for each class, or files whose names begin with their class and a dot. */
-function readFolder(folder: string): Named[] {
+/**
+ * Sorted by class and name: a folder for each class, or files whose names begin with their class and a dot.
+ * @param complete whether each class folder must have images, as torchvision demands, but for hidden ones
+ */
+function readFolder(folder: string, warn: Warn, complete = false): Named[] {
   if (!isFolder(folder)) throw new Problem(`${folder} was not found. ${layouts}.`);
-  const entries = readdirSync(folder, { withFileTypes: true });
-  const classes = entries.filter((entry) => isFolder(join(folder, entry.name))).map(({ name }) => name);
-  const inClasses = classes.sort().flatMap((className) =>
-    readdirSync(join(folder, className), { recursive: true, encoding: 'utf8' })
-      .filter(isImage)
-      .sort()
-      .map((name) => ({ file: join(folder, className, name), className })),
+  const entries = readdirSync(folder);
+  const classes = entries.filter((name) => isFolder(join(folder, name))).sort();
+  const found = classes.map((className) => ({
+    className,
+    names: readdirSync(join(folder, className), { recursive: true, encoding: 'utf8' }).sort(),
+  }));
+  const unread = inWords([...entries, ...found.flatMap(({ names }) => names)].filter(isOther));
+  const inClasses = found.flatMap(({ className, names }) =>
+    names.filter(isImage).map((name) => ({ file: join(folder, className, name), className })),
   );
-  if (inClasses.length > 0) return inClasses;
-  const images = entries.map(({ name }) => name).filter(isImage);
-  const flat = images.sort(byNumbers).flatMap((name) => {
-    const className = classInName(name);
-    return className === undefined ? [] : [{ file: join(folder, name), className }];
-  });
-  if (flat.length > 0) return flat;
-  throw new Problem(`${folder} holds no PNG or JPEG images of classes. ${layouts}.`);
+  const flat = entries
+    .filter(isImage)
+    .sort(byNumbers)
+    .flatMap((name) => {
+      const className = classInName(name);
+      return className === undefined ? [] : [{ file: join(folder, name), className }];
+    });
+  const images = inClasses.length > 0 ? inClasses : flat;
+  if (images.length === 0) throw new Problem(`${folder} holds no PNG or JPEG images of classes.${unread} ${layouts}.`);
+  const without = found.filter(({ className, names }) => !className.startsWith('.') && !names.some(isImage));
+  if (complete && inClasses.length > 0 && without.length > 0) {
+    const classNames = shortened(without.map(({ className }) => className));
+    throw new Problem(
+      `${folder} has class folders without PNG or JPEG images: ${classNames}.${unread} Put images into each, or take it away.`,
+    );
+  }
+  if (unread !== '') warn(`${folder}:${unread}`);
+  return images;
+}
+
+/** Begins with a space, to go after what is said before; empty where there are none. */
+function inWords(others: readonly string[]): string {
+  if (others.length === 0) return '';
+  const formats = [...new Set(others.map((name) => extname(name).toLowerCase()))].sort().join(', ');
+  const are = others.length === 1 ? 'file is of a format that is' : 'files are of formats that are';
+  return ` ${others.length.toLocaleString('en')} ${are} not read (${formats}): make PNG or JPEG images of them.`;
 }
 
 /** "cat" of cat.2.jpg; undefined where the name holds no class. */
