@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { encode as encodeJpeg } from 'jpeg-js';
 import { describe, expect, it } from 'vitest';
 import { decodeImage, resizeAndCrop, type RgbImage } from './image';
 
@@ -14,6 +15,10 @@ function pattern(width: number, height: number): RgbImage {
   }
   return { width, height, data };
 }
+
+/** Bytes [height, width, 4]. */
+const withAlpha = ({ data }: RgbImage) =>
+  Array.from({ length: (data.length / 3) * 4 }, (_, i) => (i % 4 === 3 ? 255 : data[(i >> 2) * 3 + (i % 4)]!));
 
 const colours = [...pattern(3, 2).data];
 const grey = (values: number[]) => values.flatMap((value) => [value, value, value]);
@@ -99,6 +104,25 @@ describe('decodeImage', () => {
     expect([width, height]).toEqual([20, 12]);
     expect([...data.subarray(0, 12)]).toEqual([11, 247, 14, 17, 245, 12, 26, 239, 9, 38, 233, 9]);
     expect(createHash('sha256').update(data).digest('hex').slice(0, 16)).toBe('c3e6dba7ade839dd');
+  });
+
+  describe('of a JPEG that libjpeg warns of', () => {
+    const whole = encodeJpeg({ width: 40, height: 30, data: Buffer.from(withAlpha(pattern(40, 30))) }, 90).data;
+
+    it.each([
+      ['with bytes before its end', Buffer.concat([whole.subarray(0, -2), Buffer.from('abc'), whole.subarray(-2)])],
+      // Bytes 11 and 12 hold the revision.
+      ['of JFIF’s revision 0.00', Buffer.from(whole).fill(0, 11, 13)],
+    ])('reads one %s', async (_, bytes) => {
+      const [expected, found] = [await decodeImage(whole, 'x'), await decodeImage(bytes, 'x')];
+      expect([found.width, found.height, found.data.length]).toEqual([40, 30, 3600]);
+      found.data.forEach((value, i) => expect(Math.abs(value - expected.data[i]!)).toBeLessThanOrEqual(3));
+    });
+
+    it.each([0.2, 0.5, 0.9, 0.999])('refuses one that is cut to %d of its length', async (share) => {
+      const cut = whole.subarray(0, Math.trunc(share * whole.length));
+      await expect(decodeImage(cut, 'x')).rejects.toThrow('x is a damaged image (');
+    });
   });
 
   it.each([

@@ -47,16 +47,23 @@ function rgbOfPng(bytes: Uint8Array): RgbImage {
 
 /**
  * By libjpeg-turbo, as Pillow reads it. It does not know the four inks of print (CMYK), of which ImageNet has a few
- * images: those are left to another decoder. Each is loaded when the first image asks for it.
+ * images, and as it is built refuses images that libjpeg only warns about, such as those of Dogs vs. Cats with bytes
+ * before the end marker: those are left to another decoder, which refuses images that are cut short. Each is loaded when
+ * the first image asks for it.
  */
 async function rgbOfJpeg(bytes: Uint8Array): Promise<RgbImage> {
-  if (jpegComponents(bytes) === 4) {
-    const { decode } = await import('jpeg-js');
-    return decode(bytes, { useTArray: true, formatAsRGBA: false, tolerantDecoding: false });
+  if (jpegComponents(bytes) !== 4) {
+    const { decode } = await import('@cwasm/jpeg-turbo');
+    try {
+      const { width, height, data } = decode(bytes);
+      return toRgb(width, height, 4, (i) => data[i] ?? 0);
+    } catch (error) {
+      // In these words it tells of warnings, too; all else is an error.
+      if (!(error instanceof Error && error.message.startsWith('Failed to decode JPEG'))) throw error;
+    }
   }
-  const { decode } = await import('@cwasm/jpeg-turbo');
-  const { width, height, data } = decode(bytes);
-  return toRgb(width, height, 4, (i) => data[i] ?? 0);
+  const { decode } = await import('jpeg-js');
+  return decode(bytes, { useTArray: true, formatAsRGBA: false, tolerantDecoding: false });
 }
 
 /** How many components a JPEG's frame header tells of (ITU T.81, B.2.2); undefined when there is none. */

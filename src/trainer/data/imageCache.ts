@@ -16,6 +16,12 @@ const decoder = 3;
 /** Milliseconds between two words on how far it is. */
 const tellEvery = 10_000;
 
+/**
+ * How many damaged images are looked for. libjpeg-turbo, as it is built, cannot clean up after an error, and hangs after
+ * some 220 of them in one process.
+ */
+const mostDamaged = 50;
+
 /** For how many milliseconds a part that nobody goes on with is kept. */
 const keptFor = 7 * 24 * 3600 * 1000;
 
@@ -24,7 +30,7 @@ const keptFor = 7 * 24 * 3600 * 1000;
  * that follows from the images' paths, sizes and times, so that a change of any of them makes a new file. What a stopped
  * or killed process has decoded is not decoded again.
  * @returns the file with the bytes
- * @throws Problem that names a damaged image, or the cache folder when it cannot be written; whatever `pause` throws
+ * @throws Problem that names all damaged images, or the cache folder when it cannot be written; whatever `pause` throws
  */
 export async function decodeOnce(
   files: readonly LabelledFile[],
@@ -47,15 +53,20 @@ export async function decodeOnce(
     try {
       const began = performance.now();
       let told = began;
-      for (let done = before; done < files.length; done += 1) {
+      const damaged: Damaged[] = [];
+      for (let done = before; done < files.length && damaged.length < mostDamaged; done += 1) {
         await pause?.();
-        await handle.writeFile(await decodeFile(files[done]?.file ?? '', size));
+        const image = await decodeFile(files[done]?.file ?? '', size);
+        if ('message' in image) damaged.push(image);
+        // A part that is gone on with must have no gap.
+        else if (damaged.length === 0) await handle.writeFile(image);
         const now = performance.now();
         if (now - told < tellEvery) continue;
         told = now;
         const left = ((now - began) * (files.length - done - 1)) / (done + 1 - before);
         tell?.(`${inWords(done + 1)} of ${inWords(files.length)} images are decoded, ${inMinutes(left)} left.`);
       }
+      if (damaged.length > 0) throw problemOf(damaged);
       await handle.sync();
     } finally {
       await handle.close();
@@ -144,12 +155,28 @@ function isAnotherAlive(pid: number): boolean {
   }
 }
 
-async function decodeFile(file: string, size: number): Promise<Uint8Array> {
+/** An image that could not be decoded, and why. */
+interface Damaged {
+  file: string;
+  message: string;
+}
+
+async function decodeFile(file: string, size: number): Promise<Uint8Array | Damaged> {
   try {
     return resizeAndCrop(await decodeImage(await readFile(file), file), size);
   } catch (error) {
-    throw new Problem(messageOf(error));
+    return { file, message: messageOf(error) };
   }
+}
+
+/** One for all: when some of the images are replaced, all are decoded anew. */
+function problemOf(damaged: readonly Damaged[]): Problem {
+  const first = damaged[0]?.message ?? '';
+  if (damaged.length === 1) return new Problem(first);
+  const names = damaged.slice(0, 10).map(({ file }) => file);
+  if (damaged.length > names.length) names.push(`and ${damaged.length - names.length} more`);
+  const found = damaged.length < mostDamaged ? String(damaged.length) : `At least ${damaged.length}`;
+  return new Problem(`${found} images cannot be read: ${names.join(', ')}. The first: ${first}`);
 }
 
 function fingerprint(files: readonly LabelledFile[], size: number): string {

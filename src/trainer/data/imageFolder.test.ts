@@ -203,6 +203,30 @@ describe('folders of images by class', () => {
     ).toEqual([]);
   });
 
+  it('are looked at to the end where some are damaged, which are named together', async () => {
+    write('train/dog/a.png', 'hello');
+    write('train/cat/c.png', png(30).subarray(0, 60));
+    await expect(load()).rejects.toMatchObject({
+      name: 'Problem',
+      message: expect.stringMatching(
+        /^2 images cannot be read: \S+a\.png, \S+c\.png\. The first: \S+a\.png is neither a PNG nor .*\. Replace it or take it away\.$/,
+      ) as string,
+    });
+    for (let i = 0; i < 12; i += 1) write(`train/dog/${i}.png`, 'x');
+    await expect(load()).rejects.toThrow(/^14 images cannot be read: (\S+\.png, ){10}and 4 more\. The first: /);
+    // Cut in its header: many of these hang libjpeg-turbo.
+    for (let i = 0; i < 300; i += 1) write(`train/dog/${i}.jpg`, jpeg(40).subarray(0, 60));
+    await expect(load()).rejects.toThrow(/^At least 50 images cannot be read: (\S+, ){10}and 40 more\. The first: /);
+  });
+
+  it('go on from before the first damaged image when they were stopped after it', async () => {
+    write('train/dog/a.png', 'hello');
+    let left = 3;
+    await expect(load({}, { pause: stoppable(() => left-- === 1) })).rejects.toSatisfy(isStopped);
+    const [part = ''] = readdirSync(join(cache.root, 'images'));
+    expect(statSync(join(cache.root, 'images', part)).size).toBe(192);
+  });
+
   it('may hold images of other formats beside those that are read, which is told, and hidden folders', async () => {
     mkdirSync(join(root, 'train', '.hidden'));
     const warn = vi.fn();
