@@ -10,6 +10,7 @@ import { attackTitle } from '../lab/robustness';
 import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
 import { requireSound } from '../lab/trainerQueries';
+import { toldWarnings } from '../lab/warnings';
 import { exitCodes, runFiles } from '../protocol/run';
 import { readConfig, withConfigArguments, type ConfigOptions } from './configArguments';
 import { runsFolder, tools, withCommonOptions, type CommonOptions } from './context';
@@ -67,10 +68,14 @@ export async function follow(run: Run, { ndjson, json }: { ndjson?: boolean; jso
   const events = ndjson ? copyEvents(run) : undefined;
   const bar = ndjson || json || !process.stderr.isTTY ? undefined : progressBar(run);
   if (!bar && !ndjson) print.note(`${run.name} (${run.folder})`);
+  let warned = 0;
   // The first moments, until the trainer has told of its start or its failure, are part of the run.
   for (;;) {
     await run.refresh();
     events?.copy();
+    const warnings = ndjson ? [] : toldWarnings(run.log);
+    for (const warning of warnings.slice(warned)) print.note(`warning: ${warning}`);
+    warned = Math.max(warned, warnings.length);
     bar?.update();
     if (run.status !== 'running' && run.status !== 'queued') break;
     await sleep(100);

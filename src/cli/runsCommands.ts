@@ -11,6 +11,7 @@ import type { Run } from '../lab/run';
 import { stopRun } from '../lab/stop';
 import { findRun, listRuns } from '../lab/store';
 import { emptyTrash, restoreRun, trashRun } from '../lab/trash';
+import { toldWarnings } from '../lab/warnings';
 import type { NoiseSummary } from '../protocol/noise';
 import { runFiles, type Pin } from '../protocol/run';
 import type { SelectiveFile } from '../protocol/selective';
@@ -83,6 +84,7 @@ export function showCommand(): Command {
             : '';
         print.line(`epoch ${progress.epoch}/${progress.epochs}, step ${progress.step}/${progress.steps}${left}`);
       }
+      for (const warning of toldWarnings(run.log)) print.line(`warning: ${warning}`);
       if (noise) print.line(noiseWords(noise));
       const metrics = [...run.series.keys()].map((metric) => {
         const [last, best] = [run.latest(metric), run.best(metric)];

@@ -330,6 +330,15 @@ describe('sat list and sat show', { timeout: 30_000 }, () => {
   });
 });
 
+describe('what a run is warned of', () => {
+  it('is said while it is followed, and by sat show', async () => {
+    const followed = await start(['run', config], 'warn').ended;
+    expect(followed.stderr.match(/^warning: sat begins too late$/gm)).toHaveLength(1);
+    const [id = ''] = madeRuns();
+    expect((await sat('show', id)).stdout).toContain('\nwarning: sat begins too late\n');
+  });
+});
+
 describe('sat stop and sat resume', { timeout: 30_000 }, () => {
   it('stop a run and go on with it', async () => {
     const run = await detached();

@@ -7,7 +7,7 @@ import { attackSettings, attackTitle, countWords, resultWords, strongestFirst, t
 import type { Run, RunCheckpoint } from '../lab/run';
 import { sweepProgress } from '../lab/sweep';
 import { escapeMarkdown } from '../lab/sweepTable';
-import { noteOf, warningsOf } from '../lab/warnings';
+import { noteOf, toldWarnings, warningsOf } from '../lab/warnings';
 import type { EvaluationRecord } from '../protocol/evaluation';
 import type { RunStatus } from '../protocol/run';
 import { bestWords, groupOf, headlineWords, labelsByRun, stateWords } from './describe';
@@ -204,7 +204,7 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     item.iconPath = icons[run.status];
     item.contextValue = `run.${run.status}`;
     item.accessibilityInformation = { label: `${label}, ${run.status}, ${item.description}` };
-    item.tooltip = runTooltip(run);
+    item.tooltip = withWarnings(runTooltip(run), toldWarnings(run.log));
     item.command = { command: 'satLab.openRun', title: vscode.l10n.t('Open Run'), arguments: [{ kind: 'run', run }] };
     return item;
   }
@@ -361,7 +361,7 @@ const warningsShown = 3;
 
 function runTooltip(run: Run): vscode.MarkdownString {
   const { record, runtime } = run;
-  const text = new vscode.MarkdownString();
+  const text = new vscode.MarkdownString('', true);
   text.appendMarkdown(`**`).appendText(run.name).appendMarkdown(`**\n\n| | |\n|---|---|\n`);
   const row = (name: string, value: string) => {
     if (value !== '')

@@ -9,12 +9,21 @@ import { attackTitle } from './robustness';
  * say against it.
  */
 export function warningsOf(evaluation: Evaluation, others: readonly Evaluation[]): string[] {
-  const mark = 'warn: ';
-  const told = evaluation.log.filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length));
   const { attack } = evaluation.record ?? {};
   const own = [shortSteps(attack ?? {}), attack?.['version'] === 'rand' ? forRandomNetworks : undefined];
-  // An evaluation that was resumed has told some of them twice.
-  return [...new Set([...told, ...own.filter((words) => words !== undefined), ...contradictions(evaluation, others)])];
+  return [
+    ...new Set([
+      ...toldWarnings(evaluation.log),
+      ...own.filter((words) => words !== undefined),
+      ...contradictions(evaluation, others),
+    ]),
+  ];
+}
+
+/** What a trainer has warned of, by the lines of its log. One that was resumed has told some of them twice. */
+export function toldWarnings(log: readonly string[]): string[] {
+  const mark = 'warn: ';
+  return [...new Set(log.filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length)))];
 }
 
 const forRandomNetworks =

@@ -7,6 +7,7 @@
 //   fail            ends with code 3 and a message on standard error
 //   other-data      tells of another data set than usual
 //   refuse          finds every configuration at fault
+//   warn            warns of something
 //   garbage         prints lines that are no events between its events
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
@@ -59,6 +60,7 @@ function train(folder, resume) {
     data: behaviours.has('other-data') ? 'sha256:1' : 'sha256:0',
     ...(step > 0 && { fromStep: step }),
   });
+  if (behaviours.has('warn')) emit({ event: 'log', level: 'warn', message: 'sat begins too late' });
   const { attacks = [] } = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')).config.evaluate ?? {};
   // The best is neither the first nor the last.
   const robust = (step) => attacks.map(({ name }) => [`test/robust_accuracy/${name}`, 0.4 / (1 + Math.abs(step - 2))]);
