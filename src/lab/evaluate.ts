@@ -20,14 +20,12 @@ import {
 } from '../protocol/evaluation';
 import { documentVersion } from '../protocol/config';
 import type { StartEvent } from '../protocol/events';
-import { installedRuntimesFolder } from '../protocol/installedRuntime';
 import { processSchema, type Pin, type RunStatus } from '../protocol/run';
 import { waitForClaim } from './claim';
 import type { Tools } from './launch';
 import { MetricsReader } from './metricsReader';
 import { identify, isAlive } from './processes';
-import { readInstalled } from './runtimeInstall/installed';
-import { pinOf, RuntimeGoneError } from './runtimePin';
+import { isGone, pinOf, RuntimeGoneError } from './runtimePin';
 import { deriveStatus } from './status';
 
 /** What somebody wants to know of a checkpoint. */
@@ -94,8 +92,7 @@ export class Evaluation {
 
   /** Seconds that the whole of it takes at the speed since its last start; undefined where that is not known. */
   get duration(): number | undefined {
-    const { start, secondsPerStep } = this.reader;
-    return start?.steps === undefined || secondsPerStep === undefined ? undefined : start.steps * secondsPerStep;
+    return this.reader.duration;
   }
 
   /** How far it is, in [0, 1]. */
@@ -360,7 +357,7 @@ async function computeBy(evaluation: Evaluation, { runtime, device }: Pin): Prom
 async function pinBegun(evaluation: Evaluation): Promise<void> {
   const pin = hasSamples(evaluation) ? pinOf(evaluation.start) : null;
   if (!pin) return;
-  if (pin.runtime === 'tensorflow' && !(await readInstalled(installedRuntimesFolder()))) {
+  if (await isGone(pin)) {
     throw new RuntimeGoneError(
       `The evaluation ${evaluation.id} was begun by TensorFlow, which is not installed here. Run "sat runtime install", or begin anew with another runtime: sat evaluate … --runtime wasm.`,
     );

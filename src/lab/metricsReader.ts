@@ -47,8 +47,14 @@ export class MetricsReader {
     return [this.start.runtime, this.start.device].filter(Boolean).join(', ');
   }
 
+  /** Seconds that all steps take at the speed since the newest start; undefined where that is not known. */
+  get duration(): number | undefined {
+    const { start, secondsPerStep } = this;
+    return start?.steps === undefined || secondsPerStep === undefined ? undefined : start.steps * secondsPerStep;
+  }
+
   /** Seconds a step, evaluations included, since the last start; undefined before the first step. */
-  get secondsPerStep(): number | undefined {
+  private get secondsPerStep(): number | undefined {
     if (!this.started || this.lastTime === undefined) return undefined;
     const done = this.lastStep - this.started.step;
     const seconds = this.lastTime - this.started.time;

@@ -96,8 +96,7 @@ export class Run {
 
   /** Seconds that the whole run takes at its speed; undefined before its first step. */
   get duration(): number | undefined {
-    const { start, secondsPerStep } = this.reader;
-    return start?.steps === undefined || secondsPerStep === undefined ? undefined : start.steps * secondsPerStep;
+    return this.reader.duration;
   }
 
   /** How it told of its newest beginning; undefined before that. */

@@ -38,10 +38,15 @@ export async function pinFor(
 ): Promise<Pin | null> {
   if (runtime !== undefined) return { runtime, device: 'auto' };
   const pin = pinOf(run.start);
-  if (pin?.runtime === 'tensorflow' && !(await readInstalled(installedRuntimesFolder()))) {
+  if (await isGone(pin)) {
     throw new RuntimeGoneError(
       `${run.name} was computed by TensorFlow, which is not installed here. Run "sat runtime install", or allow another runtime: ${command} --runtime auto.`,
     );
   }
   return pin;
+}
+
+/** Whether what computed something is no longer installed. */
+export async function isGone(pin: Pin | null): Promise<boolean> {
+  return pin?.runtime === 'tensorflow' && !(await readInstalled(installedRuntimesFolder()));
 }
